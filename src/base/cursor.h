@@ -1,0 +1,120 @@
+// Bounded cursors over byte buffers, big-endian. They never read or write past the end: the first
+// access that would sets `failed()` and every later one is a no-op that returns zero.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace fb {
+
+// Reads from borrowed bytes; the spans it returns live as long as those bytes.
+class Reader {
+ public:
+  explicit Reader(std::span<const uint8_t> bytes) : bytes_(bytes) {}
+
+  uint8_t u8() { return static_cast<uint8_t>(number(1)); }
+  uint16_t u16() { return static_cast<uint16_t>(number(2)); }
+  uint32_t u32() { return static_cast<uint32_t>(number(4)); }
+  uint64_t u64() { return number(8); }
+
+  // Exactly `count` bytes, or an empty span and failed().
+  std::span<const uint8_t> take(size_t count) {
+    if (failed_ || count > bytes_.size()) {
+      failed_ = true;
+      return {};
+    }
+    const auto out = bytes_.first(count);
+    bytes_ = bytes_.subspan(count);
+    return out;
+  }
+  // Fills `out` exactly.
+  void copy_to(std::span<uint8_t> out) {
+    const auto from = take(out.size());
+    if (!failed_ && !out.empty()) std::memcpy(out.data(), from.data(), out.size());
+  }
+  // Strings with a length in front.
+  std::string string8() { return text(u8()); }
+  std::string string16() { return text(u16()); }
+
+  [[nodiscard]] size_t remaining() const { return bytes_.size(); }
+  [[nodiscard]] bool failed() const { return failed_; }
+  // All bytes were read and none was missing.
+  [[nodiscard]] bool finished() const { return !failed_ && bytes_.empty(); }
+  void fail() { failed_ = true; }
+
+ private:
+  std::string text(size_t length) {
+    const auto bytes = take(length);
+    return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+  }
+  uint64_t number(size_t width) {
+    uint64_t value = 0;
+    for (const uint8_t byte : take(width)) value = value << 8 | byte;
+    return value;
+  }
+
+  std::span<const uint8_t> bytes_;
+  bool failed_ = false;
+};
+
+// Writes into a borrowed buffer.
+class Writer {
+ public:
+  explicit Writer(std::span<uint8_t> buffer) : buffer_(buffer) {}
+
+  void u8(uint8_t v) { number(v, 1); }
+  void u16(uint16_t v) { number(v, 2); }
+  void u32(uint32_t v) { number(v, 4); }
+  void u64(uint64_t v) { number(v, 8); }
+  void bytes(std::span<const uint8_t> from) {
+    if (failed_ || from.size() > buffer_.size() - used_) {
+      failed_ = true;
+      return;
+    }
+    if (!from.empty()) std::memcpy(buffer_.data() + used_, from.data(), from.size());
+    used_ += from.size();
+  }
+  void zeros(size_t count) {
+    if (failed_ || count > buffer_.size() - used_) {
+      failed_ = true;
+      return;
+    }
+    std::memset(buffer_.data() + used_, 0, count);
+    used_ += count;
+  }
+  // Length in front; a text too long for its length field fails.
+  void string8(std::string_view text) { prefixed(text, 1, 0xff); }
+  void string16(std::string_view text) { prefixed(text, 2, 0xffff); }
+
+  [[nodiscard]] size_t used() const { return used_; }
+  [[nodiscard]] size_t space() const { return buffer_.size() - used_; }
+  [[nodiscard]] bool failed() const { return failed_; }
+  [[nodiscard]] std::span<const uint8_t> written() const { return buffer_.first(used_); }
+
+ private:
+  void number(uint64_t v, size_t width) {
+    if (failed_ || width > buffer_.size() - used_) {
+      failed_ = true;
+      return;
+    }
+    for (size_t i = width; i-- > 0;) buffer_[used_++] = static_cast<uint8_t>(v >> (8 * i));
+  }
+  void prefixed(std::string_view text, size_t width, size_t limit) {
+    if (text.size() > limit) {
+      failed_ = true;
+      return;
+    }
+    number(text.size(), width);
+    bytes({reinterpret_cast<const uint8_t*>(text.data()), text.size()});
+  }
+
+  std::span<uint8_t> buffer_;
+  size_t used_ = 0;
+  bool failed_ = false;
+};
+
+}  // namespace fb

@@ -1,0 +1,29 @@
+// The link that an operator hands out: fb://HOST:PORT/[PATH]#PUBLICKEY
+#pragma once
+
+#include <cstdint>
+#include <expected>
+#include <string>
+#include <string_view>
+
+#include "content/site_manifest.h"
+
+namespace fb::content {
+
+struct Link {
+  std::string host;  // a name, an IPv4 address, or an IPv6 address without its brackets
+  uint16_t port = 0;
+  std::string path;  // percent-decoded, without the leading '/'; may be empty
+  PublicKey key{};
+
+  // Returns a sentence that says what is wrong and what a link looks like.
+  static std::expected<Link, std::string> parse(std::string_view text);
+  [[nodiscard]] std::string to_string() const;
+  bool operator==(const Link&) const = default;
+};
+
+// URL-safe base64 without padding (RFC 4648, section 5): 43 characters.
+[[nodiscard]] std::string key_to_text(const PublicKey& key);
+[[nodiscard]] std::expected<PublicKey, std::string> key_from_text(std::string_view text);
+
+}  // namespace fb::content

@@ -1,0 +1,96 @@
+// The datagram engine: one UDP socket, driven by io_uring or epoll behind one interface.
+//
+// Thread safety: one thread drives an engine (it opens, sends, polls and closes it); only wake()
+// may be called from any thread or a signal handler.
+// Ownership: send() copies; bytes given to a handler are valid only during that call.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <expected>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/endpoint.h"
+#include "base/time.h"
+
+namespace fb::engine {
+
+enum class IoBackend {
+  kAuto,     // io_uring, or epoll when the kernel refuses it
+  kIoUring,
+  kEpoll,
+};
+
+// Why an engine could not be opened. `detail` is a sentence for the user.
+struct EngineError {
+  enum class Code {
+    kBind,         // the address is in use or not ours
+    kIoUring,      // io_uring was demanded and refused
+    kSystem,       // any other system call failed
+  } code;
+  std::string detail;
+};
+
+struct EngineOptions {
+  Endpoint listen;                      // port 0: the kernel chooses
+  IoBackend backend = IoBackend::kAuto;
+  bool segmentation = true;             // UDP_SEGMENT and UDP_GRO trains
+  int receive_buffer_bytes = 4 << 20;   // SO_RCVBUF
+  // Told once when kAuto fell back to epoll, with the reason; may be empty.
+  std::function<void(std::string_view)> on_fallback;
+};
+
+// Counters since opening; the engine's thread writes, any thread may read a copy.
+struct EngineStats {
+  uint64_t datagrams_sent = 0, bytes_sent = 0;
+  uint64_t datagrams_received = 0, bytes_received = 0;
+  uint64_t trains_sent = 0;            // kernel sends, each of one or more datagrams
+  uint64_t trains_received = 0;        // kernel receives, likewise
+  uint64_t send_dropped = 0;           // the kernel refused and the datagram was given up
+  uint64_t receive_truncated = 0;      // longer than our buffers
+  uint64_t receive_rearmed = 0;        // multishot ended and was armed again
+  uint64_t segmentation_refused = 0;   // trains resent as singles
+  uint64_t kernel_receive_drops = 0;   // SO_RXQ_OVFL: the socket's buffer overflowed
+  uint64_t system_calls = 0;
+};
+
+class DatagramHandler {
+ public:
+  virtual ~DatagramHandler() = default;
+  virtual void on_datagram(Instant now, const Endpoint& from, std::span<const uint8_t> bytes) = 0;
+};
+
+class UdpEngine {
+ public:
+  static std::expected<std::unique_ptr<UdpEngine>, EngineError> open(const EngineOptions& options);
+  virtual ~UdpEngine() = default;
+
+  // Queues one datagram (1 to 65,507 bytes) for the next flush. Datagrams to one endpoint keep
+  // their order and leave as trains. When the queue is full it is flushed first.
+  virtual void send(const Endpoint& to, std::span<const uint8_t> bytes) = 0;
+  // Hands queued datagrams to the kernel.
+  virtual void flush() = 0;
+  // Flushes, waits until a datagram is there, wake() was called or `until` is reached, and gives
+  // what arrived to `handler`, at most a bounded batch. Returns the time after waiting.
+  virtual Instant poll(Instant until, DatagramHandler& handler) = 0;
+  // Makes a poll() that waits, or the next one, return. Async-signal-safe.
+  virtual void wake() = 0;
+
+  [[nodiscard]] virtual Endpoint local() const = 0;
+  [[nodiscard]] virtual IoBackend backend() const = 0;  // never kAuto
+  [[nodiscard]] virtual EngineStats stats() const = 0;
+};
+
+// CLOCK_MONOTONIC, the time scale of poll().
+[[nodiscard]] Instant monotonic_now();
+
+// Resolves a host name or address; all its addresses, the system's order. Blocks.
+[[nodiscard]] std::expected<std::vector<Endpoint>, std::string> resolve(const std::string& host,
+                                                                        uint16_t port);
+
+}  // namespace fb::engine

@@ -1,0 +1,76 @@
+// NOIS: the Non-Overlapping Interval Skiplist of the Flashback paper (section 2.2).
+//
+// Thread safety: none; one thread at a time.
+// Invariants, after every call:
+//   1. intervals are sorted, do not overlap, and do not touch (there is a missing id between any
+//      two), so the representation of a set is unique;
+//   2. count() is the sum of their lengths;
+//   3. insert, erase, contains and every search take O(log n) expected steps in the number of
+//      intervals, plus the intervals they remove.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "base/rng.h"
+
+namespace fb::nois {
+
+// Chunk ids first to last, both inside.
+struct Interval {
+  uint32_t first = 0;
+  uint32_t last = 0;
+
+  [[nodiscard]] constexpr uint64_t length() const { return uint64_t{last} - first + 1; }
+  auto operator<=>(const Interval&) const = default;
+};
+
+class IntervalSet {
+ public:
+  IntervalSet();
+  ~IntervalSet();
+  IntervalSet(const IntervalSet&);
+  IntervalSet& operator=(const IntervalSet&);
+  IntervalSet(IntervalSet&&) noexcept;
+  IntervalSet& operator=(IntervalSet&&) noexcept;
+
+  // Each requires first <= last.
+  // Adds the ids of `range`; returns how many were new.
+  uint64_t insert(Interval range);
+  // Removes the ids of `range`; returns how many were there.
+  uint64_t erase(Interval range);
+  void clear();
+
+  [[nodiscard]] bool contains(uint32_t id) const;
+  // How many ids of `range` are held.
+  [[nodiscard]] uint64_t count_in(Interval range) const;
+  [[nodiscard]] uint64_t count() const;
+  [[nodiscard]] size_t interval_count() const;
+  [[nodiscard]] bool empty() const { return count() == 0; }
+
+  // All intervals in ascending order.
+  [[nodiscard]] std::vector<Interval> intervals() const;
+  // At most `k` longest intervals, longest first, ties by lower first id.
+  [[nodiscard]] std::vector<Interval> top_intervals(size_t k) const;
+  // The intervals of `range` (clipped to it) that are held.
+  [[nodiscard]] std::vector<Interval> within(Interval range) const;
+  // The intervals of `range` (clipped to it) that are not held.
+  [[nodiscard]] std::vector<Interval> missing_within(Interval range) const;
+  // What this set holds and `other` (any order, may overlap) does not, in ascending order.
+  [[nodiscard]] std::vector<Interval> difference(std::span<const Interval> other) const;
+
+  bool operator==(const IntervalSet& other) const;
+
+ private:
+  struct Node;
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+// A uniformly random id out of `intervals` (which must not overlap); none when there is none.
+std::optional<uint32_t> random_id(std::span<const Interval> intervals, Rng& rng);
+
+}  // namespace fb::nois
