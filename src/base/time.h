@@ -5,6 +5,7 @@
 // anything. Both types are plain values, safe on any thread.
 #pragma once
 
+#include <compare>
 #include <cstdint>
 #include <limits>
 

@@ -1,6 +1,7 @@
 // Byte counts and bit rates as types of their own, so that no raw number crosses a border.
 #pragma once
 
+#include <compare>
 #include <cstdint>
 
 #include "base/time.h"

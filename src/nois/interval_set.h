@@ -9,6 +9,7 @@
 //      intervals, plus the intervals they remove.
 #pragma once
 
+#include <compare>
 #include <cstdint>
 #include <memory>
 #include <optional>
