@@ -1,0 +1,237 @@
+#include "wire/decode.h"
+
+#include <algorithm>
+
+#include "base/cursor.h"
+#include "content/file_record.h"
+
+namespace fb::wire {
+namespace {
+
+Endpoint get_endpoint(Reader& in) {
+  Endpoint out;
+  const uint8_t family = in.u8();
+  if (family == 4) {
+    const auto bytes = in.take(4);
+    if (bytes.size() == 4) out.address = Address::v4(bytes[0], bytes[1], bytes[2], bytes[3]);
+  } else if (family == 6) {
+    in.copy_to(out.address.bytes);
+    if (out.address.is_v4()) in.fail();  // one form for each address
+  } else {
+    in.fail();
+  }
+  out.port = in.u16();
+  return out;
+}
+
+Intervals get_intervals(Reader& in) {
+  Intervals out;
+  const uint8_t count = in.u8();
+  if (count > kIntervalsMax) in.fail();
+  for (uint8_t i = 0; i < count && !in.failed(); ++i) {
+    const uint32_t first = in.u32();
+    const uint32_t last = in.u32();
+    if (first > last) in.fail();
+    out.items[i] = {first, last};
+  }
+  if (!in.failed()) out.count = count;
+  return out;
+}
+
+bool get_flag(Reader& in) {
+  const uint8_t value = in.u8();
+  if (value > 1) in.fail();
+  return value == 1;
+}
+
+std::optional<Cookie> get_optional_cookie(Reader& in) {
+  if (!get_flag(in)) return {};
+  Cookie cookie{};
+  in.copy_to(cookie);
+  return cookie;
+}
+
+std::vector<Referral> get_referrals(Reader& in) {
+  const uint8_t count = in.u8();
+  if (count > kReferralsMax) in.fail();
+  std::vector<Referral> out;
+  for (uint8_t i = 0; i < count && !in.failed(); ++i) {
+    Referral referral;
+    referral.endpoint = get_endpoint(in);
+    referral.name = in.u64();
+    referral.expires_in_s = in.u8();
+    out.push_back(referral);
+  }
+  return out;
+}
+
+FileId get_file(Reader& in) { return static_cast<FileId>(in.u64()); }
+
+Profile get_profile(Reader& in) {
+  // Any value is let through: a receiver that does not speak it answers REFUSED.
+  return static_cast<Profile>(in.u8());
+}
+
+std::string get_path(Reader& in) {
+  std::string path = in.string16();
+  if (path.size() > content::kPathLengthMax) in.fail();
+  return path;
+}
+
+// Padding is zeros up to exactly `size` bytes of datagram.
+void get_padding(Reader& in, size_t datagram_size, size_t size) {
+  if (datagram_size > size && in.remaining() > 0) in.fail();
+  for (const uint8_t byte : in.take(in.remaining())) {
+    if (byte != 0) in.fail();
+  }
+  if (datagram_size < size) in.fail();
+}
+
+Join get_join(Reader& in, size_t size) {
+  Join m;
+  m.profile = get_profile(in);
+  m.reply_token = in.u64();
+  m.name = in.u64();
+  m.cookie = get_optional_cookie(in);
+  m.path = get_path(in);
+  if (!m.cookie) get_padding(in, size, kJoinPadded);
+  return m;
+}
+
+Welcome get_welcome(Reader& in) {
+  Welcome m;
+  in.copy_to(m.cookie);
+  m.seeder_name = in.u64();
+  m.observed = get_endpoint(in);
+  m.referrals = get_referrals(in);
+  return m;
+}
+
+ManifestRequest get_manifest_request(Reader& in) {
+  ManifestRequest m;
+  m.reply_token = in.u64();
+  in.copy_to(m.cookie);
+  m.request = in.u16();
+  m.path = get_path(in);
+  return m;
+}
+
+ManifestPart get_manifest_part(Reader& in) {
+  ManifestPart m;
+  m.request = in.u16();
+  m.part = in.u8();
+  m.parts = in.u8();
+  m.bytes = in.take(in.remaining());
+  const bool none = m.parts == 0 && m.part == 0 && m.bytes.empty();
+  const bool last = m.part + 1 == m.parts;
+  const bool some = m.parts <= kManifestPartsMax && m.part < m.parts && !m.bytes.empty() &&
+                    (last ? m.bytes.size() <= kManifestPartSize
+                          : m.bytes.size() == kManifestPartSize);
+  if (!none && !some) in.fail();
+  return m;
+}
+
+Hello get_hello(Reader& in, size_t size) {
+  Hello m;
+  m.profile = get_profile(in);
+  m.reply_token = in.u64();
+  m.name = in.u64();
+  m.cookie = get_optional_cookie(in);
+  m.file = get_file(in);
+  m.have = get_intervals(in);
+  get_padding(in, size, kHelloPadded);
+  return m;
+}
+
+HelloReply get_hello_reply(Reader& in) {
+  HelloReply m;
+  m.reply_token = in.u64();
+  m.observed = get_endpoint(in);
+  const uint8_t status = in.u8();
+  if (status < 1 || status > 3) in.fail();
+  m.status = static_cast<HandshakeStatus>(status);
+  m.file = get_file(in);
+  m.offer = get_intervals(in);
+  return m;
+}
+
+SecondHandshake get_second_handshake(Reader& in) {
+  SecondHandshake m;
+  m.file = get_file(in);
+  m.request = in.u16();
+  const uint8_t count = in.u8();
+  if (count == 0 || count > kRequestChunksMax || in.remaining() != size_t{count} * 4) in.fail();
+  if (in.failed()) return m;
+  m.chunks.reserve(count);
+  for (uint8_t i = 0; i < count; ++i) m.chunks.push_back(in.u32());
+  return m;
+}
+
+Data get_data(Reader& in) {
+  Data m;
+  m.file = get_file(in);
+  m.request = in.u16();
+  m.chunk = in.u32();
+  m.verified = get_flag(in);
+  m.bytes = in.take(in.remaining());
+  if (m.bytes.empty() || m.bytes.size() > content::kChunkSizeMax) in.fail();
+  return m;
+}
+
+Refused get_refused(Reader& in) {
+  Refused m;
+  const uint8_t reason = in.u8();
+  if (reason < 1 || reason > 2) in.fail();
+  m.reason = static_cast<RefusedReason>(reason);
+  m.profile = get_profile(in);
+  return m;
+}
+
+Message get_body(MessageType type, Reader& in, size_t size) {
+  switch (type) {
+    case MessageType::kJoin: return get_join(in, size);
+    case MessageType::kWelcome: return get_welcome(in);
+    case MessageType::kManifestRequest: return get_manifest_request(in);
+    case MessageType::kManifestPart: return get_manifest_part(in);
+    case MessageType::kHello: return get_hello(in, size);
+    case MessageType::kHelloReply: return get_hello_reply(in);
+    case MessageType::kFirstHandshake: return FirstHandshake{get_file(in), in.u16(), get_intervals(in)};
+    case MessageType::kFirstHandshakeReply:
+      return FirstHandshakeReply{get_file(in), in.u16(), get_intervals(in)};
+    case MessageType::kSecondHandshake: return get_second_handshake(in);
+    case MessageType::kData: return get_data(in);
+    case MessageType::kNoFile: return NoFile{get_file(in), in.u16()};
+    case MessageType::kRecommendRequest: return RecommendRequest{get_file(in)};
+    case MessageType::kRecommendation: return Recommendation{get_referrals(in)};
+    case MessageType::kBye: return Bye{in.u32()};
+    case MessageType::kPathChallenge: return PathChallenge{in.u64()};
+    case MessageType::kPathResponse: return PathResponse{in.u64()};
+    case MessageType::kRefused: return get_refused(in);
+  }
+  in.fail();
+  return Bye{};
+}
+
+}  // namespace
+
+std::expected<Header, DecodeError> decode_header(std::span<const uint8_t> datagram) {
+  if (datagram.empty()) return std::unexpected(DecodeError::kTooShort);
+  if (datagram[0] != kVersionByte) return std::unexpected(DecodeError::kVersion);
+  if (datagram.size() < kHeaderSize) return std::unexpected(DecodeError::kTooShort);
+  Reader in(datagram.subspan(1));
+  const uint8_t type = in.u8();
+  if (type == 0 || type >= kMessageTypes) return std::unexpected(DecodeError::kUnknownType);
+  return Header{static_cast<MessageType>(type), in.u64()};
+}
+
+std::expected<Datagram, DecodeError> decode(std::span<const uint8_t> datagram) {
+  const auto header = decode_header(datagram);
+  if (!header) return std::unexpected(header.error());
+  if (datagram.size() > kDatagramMax) return std::unexpected(DecodeError::kMalformed);
+  Reader in(datagram.subspan(kHeaderSize));
+  Datagram out{*header, get_body(header->type, in, datagram.size())};
+  if (!in.finished()) return std::unexpected(DecodeError::kMalformed);
+  return out;
+}
+
+}  // namespace fb::wire
