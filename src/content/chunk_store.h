@@ -5,7 +5,13 @@
 // that sender is named at once. Otherwise a short fingerprint of each discarded chunk is kept with
 // its sender, and the MetaChunk asks to be fetched from a single sender (single_source()): either
 // that sender's copy fails, which names it, or it verifies, and then every sender whose fingerprint
-// differs from the true chunk is named.
+// differs from the true chunk is named. A sender may be named more than once.
+//
+// Bounds: fingerprints are kept of at most kSuspectMetachunksMax MetaChunks, the oldest is dropped
+// first (it is then fetched from anyone again), and of at most kSuspectsPerMetachunkMax chunks each.
+//
+// Verification reads the bytes back from the storage, in pieces. Once the storage has failed, no
+// further chunk is taken and nothing is judged: its content is not known any more.
 //
 // Thread safety: one thread at a time.
 #pragma once
@@ -22,6 +28,9 @@
 #include "nois/interval_set.h"
 
 namespace fb::content {
+
+inline constexpr size_t kSuspectMetachunksMax = 64;
+inline constexpr size_t kSuspectsPerMetachunkMax = size_t{4} * kMetachunkChunksMax;
 
 // Names a sender within one node for the node's life; the node decides what it stands for.
 enum class SenderId : uint32_t {};
@@ -52,6 +61,7 @@ class ChunkStore {
   // Requires info.geometry.valid() and one hash a MetaChunk; storage holds geometry.length bytes.
   ChunkStore(ObjectInfo info, std::unique_ptr<Storage> storage);
 
+  // Takes a chunk from a sender; any chunk number and any length may be given.
   Result add(uint32_t chunk, std::span<const uint8_t> bytes, SenderId sender);
 
   [[nodiscard]] const ObjectInfo& info() const { return info_; }
@@ -70,7 +80,8 @@ class ChunkStore {
   // A chunk's bytes into `out` (at least chunk_size): its length, or 0 when it is not held or the
   // medium failed.
   [[nodiscard]] size_t read_chunk(uint32_t chunk, std::span<uint8_t> out) const;
-  // Bytes of a verified range; false when not wholly verified or the medium failed.
+  // Bytes of a verified range into `out`; false when it leaves the object, when it is not wholly
+  // verified, or when the medium failed.
   [[nodiscard]] bool read_verified(uint64_t offset, std::span<uint8_t> out) const;
 
  private:
@@ -78,9 +89,15 @@ class ChunkStore {
     uint32_t chunk = 0;
     SenderId sender{};
     uint64_t fingerprint = 0;
+
+    bool operator==(const Suspect&) const = default;
   };
 
-  void verify(uint32_t metachunk, Result& result);
+  void finish(uint32_t metachunk, Result& result);
+  void count_contributions(uint32_t metachunk, Result& result) const;
+  void remember_suspects(uint32_t metachunk);
+  void judge_suspects(uint32_t metachunk, Result& result);
+  [[nodiscard]] std::optional<Sha256> hash_of(uint32_t metachunk) const;
 
   ObjectInfo info_;
   std::unique_ptr<Storage> storage_;
@@ -89,6 +106,8 @@ class ChunkStore {
   // Senders of the chunks of each incomplete MetaChunk.
   std::unordered_map<uint32_t, std::vector<std::optional<SenderId>>> partial_;
   std::unordered_map<uint32_t, std::vector<Suspect>> suspects_;
+  std::vector<uint32_t> suspects_order_;  // the MetaChunks of suspects_, oldest first
+  bool storage_failed_ = false;
 };
 
 }  // namespace fb::content

@@ -11,6 +11,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/cursor.h"
@@ -59,9 +60,38 @@ struct FileRecord {
 // joined to a directory it can never leave it.
 [[nodiscard]] bool valid_path(std::string_view path);
 
+// 1 to 100 bytes of printable ASCII: it can be put into a header field as it is.
+[[nodiscard]] bool valid_content_type(std::string_view type);
+
 // How many lists a file of this geometry needs; nothing when more than kHashListLevelsMax.
 [[nodiscard]] std::optional<size_t> list_levels(const Geometry& geometry);
 
+inline constexpr size_t kRecordLengthMax = 2 + kPathLengthMax + 1 + kContentTypeLengthMax + 8 + 8 +
+                                           2 + 1 + 32 + 1 + 8 * kHashListLevelsMax + 1 +
+                                           32 * kInlineHashesMax;
+
+// A record in bytes; every number is big-endian.
+//
+//   offset  size  field
+//        0     2  p, length of the path, 1 to 512
+//        2     p  path; see valid_path
+//      p+2     1  t, length of the content type, 1 to 100
+//      p+3     t  content type, bytes 0x20 to 0x7e
+//      n=p+t+3    from here the lengths are fixed:
+//        n     8  file id, not 0
+//      n+8     8  length of the file in bytes, at most kObjectLengthMax
+//     n+16     2  chunk size in bytes, 64 to 1150
+//     n+18     1  chunks a MetaChunk, 1 to 64
+//     n+19    32  SHA-256 of the whole file
+//     n+51     1  l, number of hash lists: exactly list_levels(geometry), 0 to 4
+//     n+52   8*l  file ids of the lists, none 0, all ids of a record different
+//  n+8*l+52     1  h, number of hashes: exactly the MetaChunks of the deepest object, 0 to 16
+//  n+8*l+53  32*h  SHA-256 of each MetaChunk of the deepest object
+//
+// A hash list's content is the SHA-256 of each MetaChunk of the object above it, one after the
+// other; it is cut with the chunk size and MetaChunk size of the file.
+//
+// Requires the counts and lengths above; `out` fails when it is too small.
 void encode(const FileRecord& record, Writer& out);
 // Reads one record and checks every rule above (counts fit the geometry, path valid, ids not 0).
 [[nodiscard]] std::expected<FileRecord, ContentError> decode_file_record(Reader& in);

@@ -24,6 +24,7 @@ inline constexpr uint8_t kMetachunkChunksMax = 64;
 inline constexpr uint64_t kObjectLengthMax = uint64_t{kChunkSizeMin} << 31;
 
 // How an object is cut. All sizes in bytes.
+// Every member but valid() requires valid(): check what came from the network first.
 struct Geometry {
   uint64_t length = 0;  // may be 0: no chunks, complete at once
   uint16_t chunk_size = kChunkSizeDefault;

@@ -26,6 +26,7 @@ using SecretKey = std::array<uint8_t, 64>;   // libsodium's form: seed, then pub
 using Signature = std::array<uint8_t, 64>;
 
 inline constexpr std::string_view kSiteIndexPath = ".flashback/index";
+inline constexpr std::string_view kSiteIndexType = "application/octet-stream";
 inline constexpr size_t kManifestBlobMax = 4096;
 
 struct SiteRoot {
@@ -54,10 +55,35 @@ class MerkleTree {
   std::vector<std::vector<Sha256>> levels_;
 };
 
+[[nodiscard]] PublicKey public_key_of(const SecretKey& key);
+// The same seed always gives the same key (RFC 8032, section 5.1.5). Random seeds: see keys.h.
+[[nodiscard]] SecretKey secret_key_from_seed(const std::array<uint8_t, 32>& seed);
+
+// What is signed, 67 bytes; every number is big-endian.
+//
+//   offset  size  field
+//        0    23  "flashback site root v1" and a zero byte, so that no other signature fits
+//       23     8  site version
+//       31     4  number of files, the index among them
+//       35    32  root of the tree
 [[nodiscard]] Signature sign(const SiteRoot& root, const SecretKey& key);
 [[nodiscard]] bool verify(const SiteRoot& root, const Signature& signature, const PublicKey& key);
 
-// At most kManifestBlobMax bytes.
+// A manifest blob, at most kManifestBlobMax bytes; every number is big-endian.
+//
+//   offset  size  field
+//        0     1  version of this layout: 1
+//        1    64  Ed25519 signature over the bytes described at sign()
+//       65     8  site version
+//       73     4  number of files, the index among them
+//       77    32  root of the tree
+//      109     4  number of this file's leaf, from 0, in the order of paths as bytes
+//      113     1  a, number of hashes in the audit path, at most 32
+//      114  32*a  audit path from the leaf's sibling up (RFC 6962, section 2.1.1)
+// 114+32*a        the file record (file_record.h), to the end of the blob
+//
+// A leaf's hash is SHA-256(0x00, encoded record), an inner node's SHA-256(0x01, left, right).
+// Requires leaf < root.file_count and the audit path that belongs to it.
 [[nodiscard]] std::vector<uint8_t> encode_manifest_blob(const SiteRoot& root,
                                                         const Signature& signature,
                                                         const FileRecord& record, size_t leaf,
@@ -66,7 +92,10 @@ class MerkleTree {
 [[nodiscard]] std::expected<FileManifest, ContentError> decode_manifest_blob(
     std::span<const uint8_t> blob, const PublicKey& key);
 
-// The index file's content and back. Decoding refuses duplicates and unsorted paths.
+// The index file's content and back: encoded records one after the other, without a count, in
+// ascending order of their paths as bytes, without the record of the index itself (encoding leaves
+// it out when it is given). Decoding refuses duplicate paths and ids, unsorted paths, a record
+// of the index, and bytes left over; errors: kMalformed, kBadPath.
 [[nodiscard]] std::vector<uint8_t> encode_site_index(std::span<const FileRecord> records);
 [[nodiscard]] std::expected<std::vector<FileRecord>, ContentError> decode_site_index(
     std::span<const uint8_t> bytes);

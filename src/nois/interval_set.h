@@ -6,7 +6,10 @@
 //      two), so the representation of a set is unique;
 //   2. count() is the sum of their lengths;
 //   3. insert, erase, contains and every search take O(log n) expected steps in the number of
-//      intervals, plus the intervals they remove.
+//      intervals, plus the intervals they remove or report; top_intervals, difference and
+//      comparisons walk the whole set.
+// A set that is empty since its construction or clear() owns no memory; one interval costs about
+// 32 bytes. Sets copy deeply; a set that was moved from is empty.
 #pragma once
 
 #include <compare>
@@ -60,7 +63,8 @@ class IntervalSet {
   [[nodiscard]] std::vector<Interval> within(Interval range) const;
   // The intervals of `range` (clipped to it) that are not held.
   [[nodiscard]] std::vector<Interval> missing_within(Interval range) const;
-  // What this set holds and `other` (any order, may overlap) does not, in ascending order.
+  // What this set holds and `other` (any order, may overlap) does not, in ascending order. An
+  // interval of `other` whose first exceeds its last is skipped, since it may come from a peer.
   [[nodiscard]] std::vector<Interval> difference(std::span<const Interval> other) const;
 
   bool operator==(const IntervalSet& other) const;

@@ -1,0 +1,89 @@
+#include "content/memory_site.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/check.h"
+
+namespace fb::content {
+
+MemorySite::MemorySite(std::vector<MemoryFile> files, const SecretKey& key, SiteGeometry geometry,
+                       uint64_t version)
+    : public_key_(public_key_of(key)),
+      tree_(build(*this, std::move(files), key, geometry, version)) {
+  for (size_t leaf = 0; leaf < records().size(); ++leaf) {
+    blobs_.emplace(records()[leaf].path, tree_.blob(leaf));
+  }
+}
+
+std::span<const uint8_t> MemorySite::manifest(std::string_view path) {
+  const auto found = blobs_.find(std::string(path));
+  return found == blobs_.end() ? std::span<const uint8_t>{} : found->second;
+}
+
+std::optional<Geometry> MemorySite::object(FileId id) {
+  const auto found = objects_.find(id);
+  return found == objects_.end() ? std::nullopt : std::optional(found->second.geometry);
+}
+
+size_t MemorySite::read_chunk(FileId id, uint32_t chunk, std::span<uint8_t> out) {
+  const auto found = objects_.find(id);
+  if (found == objects_.end()) return 0;
+  const auto& [geometry, bytes] = found->second;
+  if (chunk >= geometry.chunk_count() || out.size() < geometry.chunk_length(chunk)) return 0;
+  const auto from = std::span(bytes).subspan(geometry.chunk_offset(chunk),
+                                             geometry.chunk_length(chunk));
+  std::copy(from.begin(), from.end(), out.begin());
+  return from.size();
+}
+
+const FileRecord* MemorySite::record(std::string_view path) const {
+  const auto leaf = tree_.find(path);
+  return leaf ? &tree_.records()[*leaf] : nullptr;
+}
+
+std::span<const uint8_t> MemorySite::bytes(FileId id) const {
+  const auto found = objects_.find(id);
+  return found == objects_.end() ? std::span<const uint8_t>{} : found->second.bytes;
+}
+
+std::optional<ObjectInfo> MemorySite::info(FileId id) const {
+  const auto found = objects_.find(id);
+  if (found == objects_.end()) return {};
+  const auto& [geometry, bytes] = found->second;
+  return ObjectInfo{id, geometry, metachunk_hashes(geometry, bytes)};
+}
+
+void MemorySite::add_objects(const BuiltFile& file, std::vector<uint8_t> bytes) {
+  objects_.emplace(file.record.id, Object{file.record.geometry, std::move(bytes)});
+  for (size_t level = 0; level < file.lists.size(); ++level) {
+    objects_.emplace(file.record.list_ids[level],
+                     Object{file.record.list_geometry(level), file.lists[level]});
+  }
+}
+
+SiteTree MemorySite::build(MemorySite& site, std::vector<MemoryFile> files, const SecretKey& key,
+                           SiteGeometry geometry, uint64_t version) {
+  FileIdMint mint(key);
+  const auto by_path = [](const auto& a, const auto& b) { return a.path < b.path; };
+  std::sort(files.begin(), files.end(), by_path);
+  std::vector<FileRecord> records;
+  for (MemoryFile& file : files) {
+    FB_CHECK(valid_path(file.path) && valid_content_type(file.content_type));
+    FB_CHECK(file.path != kSiteIndexPath);
+    FB_CHECK(records.empty() || records.back().path != file.path);
+    auto built = build_file(file.path, file.content_type, geometry, file.bytes, mint);
+    FB_CHECK(built.has_value());
+    records.push_back(built->record);
+    site.add_objects(*built, std::move(file.bytes));
+  }
+  auto index_bytes = encode_site_index(records);
+  const auto index = build_file(kSiteIndexPath, kSiteIndexType, geometry, index_bytes, mint);
+  FB_CHECK(index.has_value());
+  site.add_objects(*index, std::move(index_bytes));
+  records.insert(std::upper_bound(records.begin(), records.end(), index->record, by_path),
+                 index->record);
+  return SiteTree(std::move(records), version, key);
+}
+
+}  // namespace fb::content

@@ -1,0 +1,62 @@
+// A site whose files lie in memory: for tests, the simulator, and whoever has bytes and no disk.
+//
+// Thread safety: none; one thread at a time.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "content/site_build.h"
+#include "content/site_catalog.h"
+
+namespace fb::content {
+
+struct MemoryFile {
+  std::string path;
+  std::string content_type;
+  std::vector<uint8_t> bytes;
+};
+
+class MemorySite final : public SiteCatalog {
+ public:
+  // Requires valid and different paths, none of them kSiteIndexPath; content types of 1 to 100
+  // printable ASCII characters; a valid geometry. The index is added.
+  MemorySite(std::vector<MemoryFile> files, const SecretKey& key, SiteGeometry geometry = {},
+             uint64_t version = 1);
+
+  [[nodiscard]] std::span<const uint8_t> manifest(std::string_view path) override;
+  [[nodiscard]] std::optional<Geometry> object(FileId id) override;
+  [[nodiscard]] size_t read_chunk(FileId id, uint32_t chunk, std::span<uint8_t> out) override;
+
+  // In tree order, the index's among them. Valid for the site's life, as all that follows.
+  [[nodiscard]] const std::vector<FileRecord>& records() const { return tree_.records(); }
+  [[nodiscard]] const SiteRoot& root() const { return tree_.root(); }
+  [[nodiscard]] const Signature& signature() const { return tree_.signature(); }
+  [[nodiscard]] const PublicKey& public_key() const { return public_key_; }
+  // A record by path; nullptr when the site has no such file.
+  [[nodiscard]] const FileRecord* record(std::string_view path) const;
+  // An object's bytes, be it file or hash list; empty when there is no such object.
+  [[nodiscard]] std::span<const uint8_t> bytes(FileId id) const;
+  // All that is needed to fetch an object; nothing when there is no such object.
+  [[nodiscard]] std::optional<ObjectInfo> info(FileId id) const;
+
+ private:
+  struct Object {
+    Geometry geometry;
+    std::vector<uint8_t> bytes;
+  };
+
+  void add_objects(const BuiltFile& file, std::vector<uint8_t> bytes);
+  static SiteTree build(MemorySite& site, std::vector<MemoryFile> files, const SecretKey& key,
+                        SiteGeometry geometry, uint64_t version);
+
+  PublicKey public_key_{};
+  std::unordered_map<FileId, Object> objects_;
+  std::unordered_map<std::string, std::vector<uint8_t>> blobs_;
+  SiteTree tree_;  // last: its construction fills objects_
+};
+
+}  // namespace fb::content
