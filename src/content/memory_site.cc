@@ -10,7 +10,7 @@ namespace fb::content {
 MemorySite::MemorySite(std::vector<MemoryFile> files, const SecretKey& key, SiteGeometry geometry,
                        uint64_t version)
     : public_key_(public_key_of(key)),
-      tree_(build(*this, std::move(files), key, geometry, version)) {
+      tree_(take(std::move(files), key, geometry), key, version) {
   for (size_t leaf = 0; leaf < records().size(); ++leaf) {
     blobs_.emplace(records()[leaf].path, tree_.blob(leaf));
   }
@@ -39,7 +39,7 @@ size_t MemorySite::read_chunk(FileId id, uint32_t chunk, std::span<uint8_t> out)
 
 const FileRecord* MemorySite::record(std::string_view path) const {
   const auto leaf = tree_.find(path);
-  return leaf ? &tree_.records()[*leaf] : nullptr;
+  return leaf ? tree_.records()[*leaf] : nullptr;
 }
 
 std::span<const uint8_t> MemorySite::bytes(FileId id) const {
@@ -62,28 +62,30 @@ void MemorySite::add_objects(const BuiltFile& file, std::vector<uint8_t> bytes) 
   }
 }
 
-SiteTree MemorySite::build(MemorySite& site, std::vector<MemoryFile> files, const SecretKey& key,
-                           SiteGeometry geometry, uint64_t version) {
+// Fills objects_ and records_.
+std::vector<const FileRecord*> MemorySite::take(std::vector<MemoryFile> files,
+                                                const SecretKey& key, SiteGeometry geometry) {
   FileIdMint mint(key);
   const auto by_path = [](const auto& a, const auto& b) { return a.path < b.path; };
   std::sort(files.begin(), files.end(), by_path);
-  std::vector<FileRecord> records;
   for (MemoryFile& file : files) {
     FB_CHECK(valid_path(file.path) && valid_content_type(file.content_type));
     FB_CHECK(file.path != kSiteIndexPath);
-    FB_CHECK(records.empty() || records.back().path != file.path);
+    FB_CHECK(records_.empty() || records_.back().path != file.path);
     auto built = build_file(file.path, file.content_type, geometry, file.bytes, mint);
     FB_CHECK(built.has_value());
-    records.push_back(built->record);
-    site.add_objects(*built, std::move(file.bytes));
+    records_.push_back(built->record);
+    add_objects(*built, std::move(file.bytes));
   }
-  auto index_bytes = encode_site_index(records);
+  auto index_bytes = encode_site_index(records_);
   const auto index = build_file(kSiteIndexPath, kSiteIndexType, geometry, index_bytes, mint);
   FB_CHECK(index.has_value());
-  site.add_objects(*index, std::move(index_bytes));
-  records.insert(std::upper_bound(records.begin(), records.end(), index->record, by_path),
-                 index->record);
-  return SiteTree(std::move(records), version, key);
+  add_objects(*index, std::move(index_bytes));
+  records_.insert(std::upper_bound(records_.begin(), records_.end(), index->record, by_path),
+                  index->record);
+  std::vector<const FileRecord*> out;
+  for (const FileRecord& record : records_) out.push_back(&record);
+  return out;
 }
 
 }  // namespace fb::content

@@ -22,8 +22,14 @@ struct MemoryFile {
 
 class MemorySite final : public SiteCatalog {
  public:
+  MemorySite(const MemorySite&) = delete;  // the tree borrows the records
+  MemorySite& operator=(const MemorySite&) = delete;
+  MemorySite(MemorySite&&) = default;
+  MemorySite& operator=(MemorySite&&) = default;
+
   // Requires valid and different paths, none of them kSiteIndexPath; content types of 1 to 100
-  // printable ASCII characters; a valid geometry. The index is added.
+  // printable ASCII characters; a valid geometry under which no file needs more than
+  // kHashListLevelsMax hash lists. The index is added.
   MemorySite(std::vector<MemoryFile> files, const SecretKey& key, SiteGeometry geometry = {},
              uint64_t version = 1);
 
@@ -32,7 +38,7 @@ class MemorySite final : public SiteCatalog {
   [[nodiscard]] size_t read_chunk(FileId id, uint32_t chunk, std::span<uint8_t> out) override;
 
   // In tree order, the index's among them. Valid for the site's life, as all that follows.
-  [[nodiscard]] const std::vector<FileRecord>& records() const { return tree_.records(); }
+  [[nodiscard]] const std::vector<FileRecord>& records() const { return records_; }
   [[nodiscard]] const SiteRoot& root() const { return tree_.root(); }
   [[nodiscard]] const Signature& signature() const { return tree_.signature(); }
   [[nodiscard]] const PublicKey& public_key() const { return public_key_; }
@@ -50,13 +56,14 @@ class MemorySite final : public SiteCatalog {
   };
 
   void add_objects(const BuiltFile& file, std::vector<uint8_t> bytes);
-  static SiteTree build(MemorySite& site, std::vector<MemoryFile> files, const SecretKey& key,
-                        SiteGeometry geometry, uint64_t version);
+  std::vector<const FileRecord*> take(std::vector<MemoryFile> files, const SecretKey& key,
+                                      SiteGeometry geometry);
 
   PublicKey public_key_{};
   std::unordered_map<FileId, Object> objects_;
   std::unordered_map<std::string, std::vector<uint8_t>> blobs_;
-  SiteTree tree_;  // last: its construction fills objects_
+  std::vector<FileRecord> records_;
+  SiteTree tree_;  // last: built from what is above
 };
 
 }  // namespace fb::content

@@ -98,12 +98,19 @@ std::vector<Sha256> metachunk_hashes(const Geometry& geometry, std::span<const u
   return out;
 }
 
-SiteTree::SiteTree(std::vector<FileRecord> records, uint64_t version, const SecretKey& key)
+SiteTree::SiteTree(std::vector<const FileRecord*> records, const SecretKey& key, uint64_t version,
+                   const SiteRoot* previous)
     : records_(std::move(records)), tree_(leaves_of(records_)) {
   FB_CHECK(records_.size() <= UINT32_MAX && find(kSiteIndexPath).has_value());
-  FB_CHECK(std::is_sorted(records_.begin(), records_.end(),
-                          [](const auto& a, const auto& b) { return a.path < b.path; }));
+  FB_CHECK(std::is_sorted(records_.begin(), records_.end(), [](const auto* a, const auto* b) {
+    return a->path < b->path;
+  }));
   root_ = {version, static_cast<uint32_t>(records_.size()), tree_.root()};
+  if (previous != nullptr) {
+    const bool same = previous->tree_root == root_.tree_root &&
+                      previous->file_count == root_.file_count;
+    root_.version = same ? previous->version : std::max(version, previous->version + 1);
+  }
   signature_ = sign(root_, key);
   for (size_t leaf = 0; leaf < records_.size(); ++leaf) blob_bytes_ += blob(leaf).size();
 }
@@ -111,22 +118,22 @@ SiteTree::SiteTree(std::vector<FileRecord> records, uint64_t version, const Secr
 std::optional<size_t> SiteTree::find(std::string_view path) const {
   const auto found =
       std::lower_bound(records_.begin(), records_.end(), path,
-                       [](const FileRecord& record, std::string_view p) { return record.path < p; });
-  if (found == records_.end() || found->path != path) return {};
+                       [](const FileRecord* record, std::string_view p) { return record->path < p; });
+  if (found == records_.end() || (*found)->path != path) return {};
   return static_cast<size_t>(found - records_.begin());
 }
 
 std::vector<uint8_t> SiteTree::blob(size_t leaf) const {
-  return encode_manifest_blob(root_, signature_, records_.at(leaf), leaf, tree_.audit_path(leaf));
+  return encode_manifest_blob(root_, signature_, *records_.at(leaf), leaf, tree_.audit_path(leaf));
 }
 
-std::vector<Sha256> SiteTree::leaves_of(const std::vector<FileRecord>& records) {
+std::vector<Sha256> SiteTree::leaves_of(const std::vector<const FileRecord*>& records) {
   std::vector<Sha256> out;
   out.reserve(records.size());
   std::array<uint8_t, kRecordLengthMax> buffer{};
-  for (const FileRecord& record : records) {
+  for (const FileRecord* record : records) {
     Writer writer(buffer);
-    encode(record, writer);
+    encode(*record, writer);
     FB_CHECK(!writer.failed());
     out.push_back(MerkleTree::leaf_hash(writer.written()));
   }

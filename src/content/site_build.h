@@ -7,6 +7,7 @@
 #include <array>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string_view>
 #include <unordered_set>
 #include <vector>
@@ -84,10 +85,14 @@ struct BuiltFile {
 // A signed site version: its records in tree order, and the manifest blob of each.
 class SiteTree {
  public:
-  // Requires records sorted by path, without duplicates, the index's record among them.
-  SiteTree(std::vector<FileRecord> records, uint64_t version, const SecretKey& key);
+  // Borrows the records, which must outlive the tree and stay where they are. Requires records
+  // sorted by path, without duplicates, the index's among them. The version number is `version`,
+  // but at least one more than that of `previous`; when the tree is the same as `previous`, its
+  // root is kept, version and all.
+  SiteTree(std::vector<const FileRecord*> records, const SecretKey& key, uint64_t version,
+           const SiteRoot* previous = nullptr);
 
-  [[nodiscard]] const std::vector<FileRecord>& records() const { return records_; }
+  [[nodiscard]] const std::vector<const FileRecord*>& records() const { return records_; }
   [[nodiscard]] const SiteRoot& root() const { return root_; }
   [[nodiscard]] const Signature& signature() const { return signature_; }
   // The place of a path in records(); nothing when the site has no such file.
@@ -98,9 +103,9 @@ class SiteTree {
   [[nodiscard]] uint64_t blob_bytes() const { return blob_bytes_; }
 
  private:
-  static std::vector<Sha256> leaves_of(const std::vector<FileRecord>& records);
+  static std::vector<Sha256> leaves_of(const std::vector<const FileRecord*>& records);
 
-  std::vector<FileRecord> records_;
+  std::vector<const FileRecord*> records_;
   MerkleTree tree_;
   SiteRoot root_;
   Signature signature_{};

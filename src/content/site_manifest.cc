@@ -188,12 +188,19 @@ std::expected<FileManifest, ContentError> decode_manifest_blob(std::span<const u
 }
 
 std::vector<uint8_t> encode_site_index(std::span<const FileRecord> records) {
+  std::vector<const FileRecord*> pointers;
+  pointers.reserve(records.size());
+  for (const FileRecord& record : records) pointers.push_back(&record);
+  return encode_site_index(pointers);
+}
+
+std::vector<uint8_t> encode_site_index(std::span<const FileRecord* const> records) {
   std::vector<uint8_t> out;
   std::array<uint8_t, kRecordLengthMax> buffer{};
-  for (const FileRecord& record : records) {
-    if (record.path == kSiteIndexPath) continue;
+  for (const FileRecord* record : records) {
+    if (record->path == kSiteIndexPath) continue;
     Writer writer(buffer);
-    encode(record, writer);
+    encode(*record, writer);
     FB_CHECK(!writer.failed());
     out.insert(out.end(), writer.written().begin(), writer.written().end());
   }

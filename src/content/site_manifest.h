@@ -97,6 +97,7 @@ class MerkleTree {
 // it out when it is given). Decoding refuses duplicate paths and ids, unsorted paths, a record
 // of the index, and bytes left over; errors: kMalformed, kBadPath.
 [[nodiscard]] std::vector<uint8_t> encode_site_index(std::span<const FileRecord> records);
+[[nodiscard]] std::vector<uint8_t> encode_site_index(std::span<const FileRecord* const> records);
 [[nodiscard]] std::expected<std::vector<FileRecord>, ContentError> decode_site_index(
     std::span<const uint8_t> bytes);
 
