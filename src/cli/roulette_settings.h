@@ -1,0 +1,21 @@
+// The [roulette] table: every constant of the protocol that an operator may sensibly change, the
+// same for fbseed, fbpeer and fbload.
+#pragma once
+
+#include <vector>
+
+#include "cli/setting.h"
+#include "cli/setting_load.h"
+#include "roulette/config.h"
+
+namespace fb::cli {
+
+// Adds rows that fill `config`, which must outlive the table. The uplink is not among them: it has
+// a key of its own above all tables. `peer`: also what only a visitor's node uses.
+void add_roulette_settings(SettingTable& table, roulette::RouletteConfig& config, bool peer);
+
+// What single rows cannot see: values that contradict each other.
+[[nodiscard]] std::vector<Complaint> check_roulette(SettingTable& table,
+                                                    const roulette::RouletteConfig& config);
+
+}  // namespace fb::cli
