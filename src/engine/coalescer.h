@@ -1,0 +1,86 @@
+// Collects datagrams and joins those for one destination into trains for UDP_SEGMENT. Pure logic.
+//
+// Invariants:
+//   1. A train has 1 to 64 segments and at most 65,507 bytes.
+//   2. All its segments have the same length, but the last, which may be shorter.
+//   3. Trains to one destination, in the order of trains(), carry its datagrams in the order of
+//      append().
+// Ownership: append() copies; what trains() and gather() return is valid until the next append()
+// or clear(). Thread: one at a time. Allocates only when constructed.
+#pragma once
+
+#include <sys/uio.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "base/endpoint.h"
+
+namespace fb::engine {
+
+// The kernel's UDP_MAX_SEGMENTS; newer ones take 128.
+inline constexpr size_t kTrainSegmentsMax = 64;
+// A UDP payload under IPv4 (RFC 791: 65,535 bytes with the headers). A train is built as one
+// packet, so it has the same bound.
+inline constexpr size_t kTrainBytesMax = 65'507;
+inline constexpr size_t kDatagramBytesMax = kTrainBytesMax;
+
+struct Train {
+  Endpoint to;
+  size_t segment_bytes = 0;
+  size_t segments = 0;
+  size_t bytes = 0;
+  uint32_t first = 0;  // numbers of its first and last datagram
+  uint32_t last = 0;
+  bool open = true;    // another datagram may join
+};
+
+class Coalescer {
+ public:
+  struct Limits {
+    size_t datagrams = 1024;
+    // Eight full trains of 1200-byte datagrams: more would leave the cache.
+    size_t bytes = 512 << 10;
+    size_t trains = 256;
+  };
+  explicit Coalescer(Limits limits);
+
+  // Queues 1 to 65,507 bytes. A datagram longer than `joinable_bytes` gets a train of its own;
+  // zero switches trains off. False when there is no room; nothing was queued then.
+  [[nodiscard]] bool append(const Endpoint& to, std::span<const uint8_t> bytes,
+                            size_t joinable_bytes = kTrainBytesMax);
+  [[nodiscard]] std::span<const Train> trains() const { return trains_; }
+  // Writes the pieces of `train` in order, neighbours in memory as one, and returns how many;
+  // `out` must have room for as many as the train has segments.
+  size_t gather(const Train& train, std::span<iovec> out) const;
+  [[nodiscard]] bool empty() const { return trains_.empty(); }
+  [[nodiscard]] const Limits& limits() const { return limits_; }
+  void clear();
+
+ private:
+  // The latest train of a destination; empty unless `epoch` is the table's.
+  struct Slot {
+    uint32_t epoch = 0;
+    uint32_t train = 0;
+  };
+  struct Datagram {
+    uint32_t offset = 0;
+    uint32_t bytes = 0;
+    uint32_t next = 0;  // in the same train
+  };
+
+  Slot& slot_of(const Endpoint& to);
+
+  const Limits limits_;
+  std::unique_ptr<uint8_t[]> storage_;
+  size_t used_bytes_ = 0;
+  std::vector<Datagram> datagrams_;
+  std::vector<Train> trains_;
+  std::vector<Slot> table_;  // at most half full, so that probing ends
+  uint32_t epoch_ = 1;
+};
+
+}  // namespace fb::engine

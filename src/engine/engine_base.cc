@@ -1,0 +1,73 @@
+#include "engine/engine_base.h"
+
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "base/check.h"
+
+namespace fb::engine {
+
+EngineBase::EngineBase(UdpSocket socket, FileDescriptor event, const Seam& seam)
+    : socket_(std::move(socket)),
+      event_(std::move(event)),
+      queue_(socket_, counters_, seam.refuse_send),
+      owner_(std::this_thread::get_id()) {}
+
+EngineBase::~EngineBase() { check_thread(); }
+
+void EngineBase::send(const Endpoint& to, std::span<const uint8_t> bytes) {
+  if (queue_.append(to, bytes)) return;
+  flush();
+  if (!queue_.append(to, bytes)) counters_.send_dropped.add(1);
+}
+
+void EngineBase::wake() {
+  // Releases what the caller wrote before to wake_consumed(). When a wake is pending already, that
+  // one serves for both.
+  if (wake_pending_.exchange(true, std::memory_order_acq_rel)) return;
+  const int saved = errno;  // a signal handler must leave errno as it was
+  const uint64_t one = 1;
+  [[maybe_unused]] const ssize_t written = ::write(event_.get(), &one, sizeof(one));
+  errno = saved;
+}
+
+void EngineBase::check_thread() const { FB_CHECK(std::this_thread::get_id() == owner_); }
+
+void EngineBase::wake_consumed() {
+  // Acquires from every wake() since the last time, also from one that found the flag set.
+  wake_pending_.exchange(false, std::memory_order_acq_rel);
+}
+
+void EngineBase::deliver(Instant now, const ReceivedTrain& train, DatagramHandler& handler) {
+  counters_.trains_received.add(1);
+  const ReceiveControl control = parse_control(train.control);
+  if (control.drops) count_drops(*control.drops);
+  if ((train.flags & MSG_TRUNC) != 0) {
+    counters_.receive_truncated.add(1);
+    return;
+  }
+  const auto from = from_sockaddr(train.name);
+  if (!from) return;  // the kernel names every sender; nothing to count
+  split_train(train.payload, control.segment_bytes, [&](std::span<const uint8_t> bytes) {
+    counters_.datagrams_received.add(1);
+    counters_.bytes_received.add(bytes.size());
+    handler.on_datagram(now, *from, bytes);
+  });
+}
+
+void EngineBase::count_drops(uint32_t total) {
+  // Modulo 2^32, and unsigned: a wrapped counter still gives the right difference.
+  counters_.kernel_receive_drops.add(total - drops_);
+  drops_ = total;
+}
+
+std::expected<FileDescriptor, EngineError> open_event() {
+  FileDescriptor event(::eventfd(0, EFD_CLOEXEC));
+  if (event.valid()) return event;
+  return std::unexpected(EngineError{EngineError::Code::kSystem,
+                                     "cannot create an event file: " + error_text(errno)});
+}
+
+}  // namespace fb::engine

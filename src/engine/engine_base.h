@@ -1,0 +1,84 @@
+// What both backends share: the socket, the send queue, the wake event, the counters, and the way
+// of a received train to the handler.
+#pragma once
+
+#include <atomic>
+#include <thread>
+
+#include "engine/counters.h"
+#include "engine/gro.h"
+#include "engine/seam.h"
+#include "engine/send_queue.h"
+#include "engine/socket.h"
+#include "engine/udp_engine.h"
+
+namespace fb::engine {
+
+// Receive buffers are few and small, so that they stay in the cache: with UDP_GRO a whole train
+// of 64 KiB each, without it what fits a common MTU.
+inline constexpr size_t kTrainBufferBytes = 64 << 10;
+inline constexpr size_t kTrainBuffers = 16;
+inline constexpr size_t kSingleBufferBytes = 2 << 10;
+inline constexpr size_t kSingleBuffers = 128;
+// Kernel receives given to the handler by one poll() at most.
+inline constexpr size_t kTrainBatch = 16;
+inline constexpr size_t kSingleBatch = 64;
+// One wait of the kernel; longer ones are made of several. Some kernels add the clock to a longer
+// time, overflow, and return at once.
+inline constexpr Duration kWaitMax = seconds(3600);
+// The socket may answer a receive with an error (each is an ICMP report) this often in one poll()
+// before the caller gets its thread back.
+inline constexpr int kReceiveErrorsMax = 16;
+// A GRO train never passes 65,535 bytes with its headers; were a buffer smaller, the kernel would
+// cut trains silently.
+static_assert(kTrainBufferBytes >= 65'535);
+
+// One receive of the kernel; borrows the backend's buffer.
+struct ReceivedTrain {
+  std::span<const uint8_t> name;     // a socket address
+  std::span<const uint8_t> control;  // control messages
+  std::span<const uint8_t> payload;
+  int flags = 0;                     // recvmsg(2)'s: MSG_TRUNC, …
+};
+
+class EngineBase : public UdpEngine {
+ public:
+  ~EngineBase() override;
+
+  void send(const Endpoint& to, std::span<const uint8_t> bytes) override;
+  void wake() override;
+  [[nodiscard]] Endpoint local() const override { return socket_.local; }
+  [[nodiscard]] EngineStats stats() const override { return counters_.read(); }
+
+ protected:
+  EngineBase(UdpSocket socket, FileDescriptor event, const Seam& seam);
+
+  // The thread that opened is the only one that may drive.
+  void check_thread() const;
+  // Call when the event was read. What was written before wake() is then visible to us.
+  void wake_consumed();
+  void deliver(Instant now, const ReceivedTrain& train, DatagramHandler& handler);
+  [[nodiscard]] size_t buffer_bytes() const {
+    return socket_.receives_trains ? kTrainBufferBytes : kSingleBufferBytes;
+  }
+  [[nodiscard]] size_t batch() const {
+    return socket_.receives_trains ? kTrainBatch : kSingleBatch;
+  }
+
+  UdpSocket socket_;
+  FileDescriptor event_;
+  Counters counters_;
+  SendQueue queue_;
+
+ private:
+  void count_drops(uint32_t total);
+
+  const std::thread::id owner_;
+  std::atomic<bool> wake_pending_{false};
+  uint32_t drops_ = 0;  // the last SO_RXQ_OVFL
+};
+
+// The event that wake() writes to. Blocking, because io_uring waits only on blocking files.
+[[nodiscard]] std::expected<FileDescriptor, EngineError> open_event();
+
+}  // namespace fb::engine

@@ -1,0 +1,95 @@
+// The send side that both backends share: queued trains as kernel messages, and what to do when
+// the kernel refuses one.
+//
+// A round: append() until done; prepare(); the backend hands messages() over and tells refused()
+// for each that failed, in any order; finish() counts the rest as sent and empties the queue.
+// Ownership: messages() points into the queue and is valid until finish(). Thread: the engine's.
+#pragma once
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <vector>
+
+#include "engine/coalescer.h"
+#include "engine/counters.h"
+#include "engine/socket.h"
+
+namespace fb::engine {
+
+// Remembers on which destinations the kernel refuses trains, so that each refusal is paid once.
+// A direct-mapped table: a newcomer may push an entry out, which costs one more refusal.
+class SegmentationMemory {
+ public:
+  // The longest segment that may go to `to` in a train; zero when none may.
+  [[nodiscard]] size_t joinable_bytes(const Address& to) const;
+  // EINVAL may mean only that the segment passes the path's MTU, so shorter ones get another
+  // chance; a second refusal, or any other error, is final.
+  void remember(const Address& to, size_t segment_bytes, int error);
+
+ private:
+  struct Entry {
+    Address to;
+    bool used = false;
+    size_t joinable_bytes = 0;
+  };
+  static constexpr size_t kEntries = 256;
+  static size_t index(const Address& to);
+
+  std::array<Entry, kEntries> entries_{};
+};
+
+class SendQueue {
+ public:
+  // `refuse` is Seam::refuse_send. `socket` and `counters` must outlive the queue.
+  SendQueue(const UdpSocket& socket, Counters& counters, std::function<int(size_t)> refuse);
+
+  // False when full, or between prepare() and finish(): finish a round first. A datagram that cannot be sent from this socket is
+  // counted as dropped and true is returned.
+  [[nodiscard]] bool append(const Endpoint& to, std::span<const uint8_t> bytes);
+  [[nodiscard]] bool empty() const { return trains_.empty(); }
+
+  void prepare();
+  // One a train.
+  [[nodiscard]] std::span<mmsghdr> messages() { return messages_; }
+  // The fault that a test wants for this message, or 0.
+  [[nodiscard]] int injected_fault(size_t index) const;
+  [[nodiscard]] bool injects_faults() const { return static_cast<bool>(refuse_); }
+  // The kernel answered message `index` with errno `error`: sends it again in another way, or
+  // counts it as dropped.
+  void refused(size_t index, int error);
+  void finish();
+
+ private:
+  // A control message of one uint16_t (cmsg(3)): a cmsghdr, its data and padding.
+  using SegmentControl = std::array<uint8_t, CMSG_SPACE(sizeof(uint16_t))>;
+  struct Slot {
+    sockaddr_in6 name;
+    alignas(cmsghdr) SegmentControl control;
+    bool refused;
+  };
+
+  [[nodiscard]] bool reaches(const Endpoint& to) const;
+  int hand_over(const msghdr& message, size_t segments);
+  // Tries again while the socket's buffer is full, for a bounded time.
+  int hand_over_patiently(const msghdr& message, size_t segments, int error);
+  void send_singles(size_t index, int error);
+  void count_sent(size_t datagrams, size_t bytes);
+
+  const UdpSocket& socket_;
+  Counters& counters_;
+  std::function<int(size_t)> refuse_;
+  Coalescer trains_;
+  SegmentationMemory memory_;
+  std::vector<Slot> slots_;  // beside messages_, which point into it
+  std::vector<iovec> pieces_;
+  std::vector<mmsghdr> messages_;
+  bool congested_ = false;  // this round found the buffer full to the end of our patience
+};
+
+}  // namespace fb::engine

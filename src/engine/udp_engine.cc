@@ -1,0 +1,37 @@
+#include "engine/udp_engine.h"
+
+#include "engine/epoll_backend.h"
+#include "engine/seam.h"
+#include "engine/socket.h"
+#include "engine/uring_backend.h"
+
+namespace fb::engine {
+
+std::expected<std::unique_ptr<UdpEngine>, EngineError> UdpEngine::open(
+    const EngineOptions& options) {
+  return open_with_seam(options, {});
+}
+
+std::expected<std::unique_ptr<UdpEngine>, EngineError> open_with_seam(const EngineOptions& options,
+                                                                      Seam seam) {
+  auto socket = open_socket(options);
+  if (!socket) return std::unexpected(socket.error());
+  if (seam.on_socket) seam.on_socket(socket->fd.get());
+  auto event = open_event();
+  if (!event) return std::unexpected(event.error());
+  if (options.backend == IoBackend::kEpoll) {
+    return open_epoll(std::move(*socket), std::move(*event), seam);
+  }
+
+  auto ring = Ring::open(*socket, event->get(), seam.refuse_ring_flags);
+  if (ring) return open_uring(std::move(*socket), std::move(*event), std::move(*ring), seam);
+  if (options.backend == IoBackend::kIoUring) {
+    return std::unexpected(EngineError{
+        EngineError::Code::kIoUring, "io_uring was demanded, but it is refused here: " +
+                                         ring.error()});
+  }
+  if (options.on_fallback) options.on_fallback("io_uring is refused here: " + ring.error());
+  return open_epoll(std::move(*socket), std::move(*event), seam);
+}
+
+}  // namespace fb::engine

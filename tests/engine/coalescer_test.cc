@@ -1,0 +1,146 @@
+#include "engine/coalescer.h"
+
+#include <map>
+#include <utility>
+
+#include "base/rng.h"
+#include "catch.h"
+#include "engine/support.h"
+
+namespace fb::engine {
+namespace {
+
+using test::Bytes;
+using test::pattern;
+
+const Endpoint kFirst{Address::v4(192, 0, 2, 1), 1};
+const Endpoint kSecond{Address::v4(192, 0, 2, 1), 2};
+
+Bytes joined(const Coalescer& coalescer, const Train& train) {
+  std::vector<iovec> pieces(train.segments);
+  pieces.resize(coalescer.gather(train, pieces));
+  Bytes out;
+  for (const iovec& piece : pieces) {
+    const auto* start = static_cast<const uint8_t*>(piece.iov_base);
+    out.insert(out.end(), start, start + piece.iov_len);
+  }
+  return out;
+}
+
+std::vector<size_t> segments(const Coalescer& coalescer) {
+  std::vector<size_t> out;
+  for (const Train& train : coalescer.trains()) out.push_back(train.segments);
+  return out;
+}
+
+TEST_CASE("coalescer: a short segment ends its train, a longer one begins another") {
+  Coalescer coalescer({});
+  for (const size_t bytes : {1200U, 1200U, 300U, 1200U, 1300U, 1300U}) {
+    REQUIRE(coalescer.append(kFirst, pattern(bytes)));
+  }
+  CHECK(segments(coalescer) == std::vector<size_t>{3, 1, 2});
+  CHECK(coalescer.trains()[0].segment_bytes == 1200);
+  CHECK(coalescer.trains()[0].bytes == 2700);
+}
+
+TEST_CASE("coalescer: destinations do not disturb each other's trains") {
+  Coalescer coalescer({});
+  for (uint64_t i = 0; i < 10; ++i) {
+    REQUIRE(coalescer.append(i % 2 == 0 ? kFirst : kSecond, pattern(100, i)));
+  }
+  CHECK(segments(coalescer) == std::vector<size_t>{5, 5});
+  Bytes expected;
+  for (uint64_t i = 0; i < 10; i += 2) {
+    const Bytes one = pattern(100, i);
+    expected.insert(expected.end(), one.begin(), one.end());
+  }
+  CHECK(joined(coalescer, coalescer.trains()[0]) == expected);
+}
+
+TEST_CASE("coalescer: neighbours in memory leave as one piece") {
+  Coalescer coalescer({});
+  for (uint64_t i = 0; i < 5; ++i) REQUIRE(coalescer.append(kFirst, pattern(100, i)));
+  std::vector<iovec> pieces(5);
+  CHECK(coalescer.gather(coalescer.trains()[0], pieces) == 1);
+  CHECK(pieces[0].iov_len == 500);
+}
+
+TEST_CASE("coalescer: trap: the 65th segment begins another train") {
+  Coalescer coalescer({});
+  for (int i = 0; i < 65; ++i) REQUIRE(coalescer.append(kFirst, pattern(10)));
+  CHECK(segments(coalescer) == std::vector<size_t>{64, 1});
+}
+
+TEST_CASE("coalescer: trap: the 65,508th byte begins another train") {
+  // 65,507 = 109 * 601: eleven segments of 5,955 are 65,505 bytes, so two more bytes fit.
+  for (const size_t last : {2U, 3U}) {
+    Coalescer coalescer({});
+    for (int i = 0; i < 11; ++i) REQUIRE(coalescer.append(kFirst, pattern(5955)));
+    REQUIRE(coalescer.append(kFirst, pattern(last)));
+    CHECK(coalescer.trains().size() == (last == 2 ? 1 : 2));
+    CHECK(coalescer.trains()[0].bytes <= kTrainBytesMax);
+  }
+}
+
+TEST_CASE("coalescer: what may not join travels alone") {
+  Coalescer coalescer({});
+  for (int i = 0; i < 3; ++i) REQUIRE(coalescer.append(kFirst, pattern(1000), 999));
+  for (int i = 0; i < 3; ++i) REQUIRE(coalescer.append(kFirst, pattern(999), 999));
+  // The first of 999 bytes would be a short last segment behind one of 1000.
+  CHECK(segments(coalescer) == std::vector<size_t>{1, 1, 1, 3});
+}
+
+TEST_CASE("coalescer: it says when it is full and is empty again after clear()") {
+  const auto [limits, count] = GENERATE(table<Coalescer::Limits, size_t>({
+      {{.datagrams = 7, .bytes = 100'000, .trains = 9}, 7},
+      {{.datagrams = 100, .bytes = 70'000, .trains = 9}, 70},
+      {{.datagrams = 100, .bytes = 100'000, .trains = 3}, 3},
+  }));
+  Coalescer coalescer(limits);
+  for (int round = 0; round < 3; ++round) {
+    for (size_t i = 0; i < count; ++i) {
+      const Endpoint to{kFirst.address, static_cast<uint16_t>(limits.trains == 3 ? i + 1 : 1)};
+      REQUIRE(coalescer.append(to, pattern(1000)));
+    }
+    CHECK_FALSE(coalescer.append({kFirst.address, 999}, pattern(1000)));
+    coalescer.clear();
+    CHECK(coalescer.empty());
+  }
+}
+
+// The model: for every destination, the datagrams in the order in which they were appended.
+void check_against_model(uint64_t seed) {
+  INFO("seed " << seed);
+  Rng rng(seed);
+  Coalescer coalescer({.datagrams = 300, .bytes = 200'000, .trains = 64});
+  std::map<Endpoint, std::vector<Bytes>> model;
+  for (uint64_t i = 0;; ++i) {
+    const Endpoint to{kFirst.address, static_cast<uint16_t>(1 + rng.below(6))};
+    const size_t bytes = rng.below(4) == 0 ? 1 + rng.below(3000) : 700;
+    const Bytes datagram = pattern(bytes, i);
+    if (!coalescer.append(to, datagram)) break;
+    model[to].push_back(datagram);
+  }
+  std::map<Endpoint, std::vector<Bytes>> seen;
+  for (const Train& train : coalescer.trains()) {
+    REQUIRE(train.segments >= 1);
+    REQUIRE(train.segments <= kTrainSegmentsMax);
+    const Bytes bytes = joined(coalescer, train);
+    REQUIRE(bytes.size() == train.bytes);
+    REQUIRE(train.bytes <= kTrainBytesMax);
+    REQUIRE((train.bytes + train.segment_bytes - 1) / train.segment_bytes == train.segments);
+    for (size_t at = 0; at < bytes.size(); at += train.segment_bytes) {
+      const size_t end = std::min(bytes.size(), at + train.segment_bytes);
+      seen[train.to].emplace_back(bytes.begin() + static_cast<ptrdiff_t>(at),
+                                  bytes.begin() + static_cast<ptrdiff_t>(end));
+    }
+  }
+  CHECK(seen == model);
+}
+
+TEST_CASE("coalescer: trains carry what was appended, in order (random)") {
+  for (uint64_t seed = 1; seed <= 200; ++seed) check_against_model(seed);
+}
+
+}  // namespace
+}  // namespace fb::engine
