@@ -67,7 +67,8 @@ struct ConnectionHost {
 
 class Connection : public std::enable_shared_from_this<Connection> {
  public:
-  // Takes over an accepted TCP socket. One that is `refused` gets a 503 and is closed.
+  // Takes over an accepted TCP socket; null when it cannot be used, it is closed then. A client
+  // that is `refused` gets a 503.
   static std::shared_ptr<Connection> create(ConnectionHost& host, int native_socket, bool v6,
                                             bool refused);
   virtual ~Connection() = default;

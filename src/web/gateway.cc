@@ -6,8 +6,6 @@
 #include <unordered_map>
 #include <utility>
 
-#include <unistd.h>
-
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/post.hpp>
@@ -170,10 +168,7 @@ class Gateway::Server {
     const int native = socket.release(error);
     if (error) return;
     const auto connection = Connection::create(host_, native, v6, refused);
-    if (!connection) {
-      ::close(native);
-      return;
-    }
+    if (!connection) return;
     host_.counters.add(Counter::kConnectionsOpen);
     if (refused) ++refused_;
     connections_.emplace(connection.get(), Entry{connection, refused});
