@@ -8,7 +8,7 @@
 // differs from the true chunk is named. A sender may be named more than once.
 //
 // Bounds: fingerprints are kept of at most kSuspectMetachunksMax MetaChunks, the oldest is dropped
-// first (it is then fetched from anyone again), and of at most kSuspectsPerMetachunkMax chunks each.
+// first (it is then fetched from anyone again), and at most kSuspectsPerMetachunkMax of each.
 //
 // Verification reads the bytes back from the storage, in pieces. Once the storage has failed, no
 // further chunk is taken and nothing is judged: its content is not known any more.

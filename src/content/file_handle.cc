@@ -33,8 +33,19 @@ FileHandle& FileHandle::operator=(FileHandle&& other) noexcept {
 std::optional<FileStamp> stamp_of(const FileHandle& file) {
   struct stat status {};
   if (::fstat(file.fd(), &status) != 0 || !S_ISREG(status.st_mode)) return {};
-  return FileStamp{static_cast<uint64_t>(status.st_size), nanoseconds_of(status.st_mtim),
-                   nanoseconds_of(status.st_ctim), status.st_ino, status.st_dev};
+  return stamp_of(status);
+}
+
+FileStamp stamp_of(const struct stat& status) {
+  return {static_cast<uint64_t>(status.st_size), nanoseconds_of(status.st_mtim),
+          nanoseconds_of(status.st_ctim), status.st_ino, status.st_dev};
+}
+
+bool same_file(const FileHandle& a, const FileHandle& b) {
+  struct stat first {};
+  struct stat second {};
+  return ::fstat(a.fd(), &first) == 0 && ::fstat(b.fd(), &second) == 0 &&
+         first.st_dev == second.st_dev && first.st_ino == second.st_ino;
 }
 
 bool read_exact(const FileHandle& file, uint64_t offset, std::span<uint8_t> out) {

@@ -10,6 +10,8 @@
 #include <span>
 #include <string_view>
 
+struct stat;
+
 namespace fb::content {
 
 // Owns a descriptor and closes it.
@@ -42,6 +44,11 @@ struct FileStamp {
 
 // The stamp of an open regular file; nothing when it is something else or the system fails.
 [[nodiscard]] std::optional<FileStamp> stamp_of(const FileHandle& file);
+
+[[nodiscard]] FileStamp stamp_of(const struct stat& status);
+
+// Both are open and the same file or directory.
+[[nodiscard]] bool same_file(const FileHandle& a, const FileHandle& b);
 
 // All bytes or false, with errno set; the end of the file is a failure (ENODATA).
 [[nodiscard]] bool read_exact(const FileHandle& file, uint64_t offset, std::span<uint8_t> out);

@@ -116,9 +116,8 @@ SiteTree::SiteTree(std::vector<const FileRecord*> records, const SecretKey& key,
 }
 
 std::optional<size_t> SiteTree::find(std::string_view path) const {
-  const auto found =
-      std::lower_bound(records_.begin(), records_.end(), path,
-                       [](const FileRecord* record, std::string_view p) { return record->path < p; });
+  const auto before = [](const FileRecord* record, std::string_view p) { return record->path < p; };
+  const auto found = std::lower_bound(records_.begin(), records_.end(), path, before);
   if (found == records_.end() || (*found)->path != path) return {};
   return static_cast<size_t>(found - records_.begin());
 }

@@ -45,7 +45,9 @@ struct IntervalSet::Impl {
     Path path{};
     Node** links = heads.data();
     for (size_t level = kLevelsMax; level-- > 0;) {
-      while (links[level] != nullptr && links[level]->range.last < id) links = links[level]->links();
+      while (links[level] != nullptr && links[level]->range.last < id) {
+        links = links[level]->links();
+      }
       path[level] = links + level;
     }
     return path;
@@ -54,7 +56,9 @@ struct IntervalSet::Impl {
   [[nodiscard]] const Node* search(uint64_t id) const {
     Node* const* links = heads.data();
     for (size_t level = kLevelsMax; level-- > 0;) {
-      while (links[level] != nullptr && links[level]->range.last < id) links = links[level]->links();
+      while (links[level] != nullptr && links[level]->range.last < id) {
+        links = links[level]->links();
+      }
     }
     return links[0];
   }
