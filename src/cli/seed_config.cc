@@ -81,6 +81,15 @@ void add_tables(SettingTable& t, SeedConfig& c) {
                 "new identity.",
          .zero = {}, .minimum = 1, .maximum = content::kMetachunkChunksMax, .default_text = {},
          .origin = {}});
+  t.add({.key = "content.hidden_files", .target = &c.hidden_files, .flag = {}, .commands = {},
+         .doc = "Serve files and directories too whose names begin with a dot.", .zero = {},
+         .default_text = {}, .origin = {}});
+  t.add({.key = "content.cache", .target = &c.cache, .flag = {}, .commands = {},
+         .doc = "How many bytes of files are kept in memory.", .zero = "none",
+         .default_text = {}, .origin = {}});
+  t.add({.key = "content.retired_grace", .target = &c.retired_grace, .flag = {}, .commands = {},
+         .doc = "How long a file that changed or vanished is still served to who fetches it.",
+         .zero = "not at all", .maximum = 3600 * kSecond, .default_text = {}, .origin = {}});
   t.add({.key = "seeder.neighbours_max", .target = &c.seeder.neighbours_max, .flag = {},
          .commands = {}, .doc = "How many peers the seeder remembers at a time.", .zero = {},
          .minimum = 1, .maximum = 1'000'000, .default_text = {}, .origin = {}});

@@ -32,6 +32,9 @@ struct SeedConfig {
 
   uint32_t chunk_size = content::kChunkSizeDefault;
   uint32_t metachunk_chunks = content::kMetachunkChunksDefault;
+  bool hidden_files = false;
+  ByteCount cache{uint64_t{64} << 20};
+  Duration retired_grace = seconds(60);
   roulette::SeederConfig seeder;
   roulette::RouletteConfig roulette;  // its uplink is set from `uplink`
 };

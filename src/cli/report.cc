@@ -1,0 +1,163 @@
+#include "cli/report.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <nlohmann/json.hpp>
+#include <span>
+
+#include "content/file_handle.h"
+
+namespace fb::cli {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+Json drops_json(const roulette::DropCounters& drops) {
+  Json out = Json::object();
+  for (size_t i = 0; i < roulette::kDropReasons; ++i) {
+    const auto reason = static_cast<roulette::Drop>(i);
+    if (drops.count(reason) > 0) out[std::string(to_string(reason))] = drops.count(reason);
+  }
+  return out;
+}
+
+Json node_json(const roulette::NodeStats& n) {
+  return {{"datagrams_in", n.datagrams_in},
+          {"bytes_in", n.bytes_in},
+          {"datagrams_out", n.datagrams_out},
+          {"bytes_out", n.bytes_out},
+          {"chunk_bytes_sent", n.chunk_bytes_sent},
+          {"chunk_bytes_received", n.chunk_bytes_received},
+          {"chunk_bytes_from_seeder", n.chunk_bytes_from_seeder},
+          {"chunk_bytes_duplicate", n.chunk_bytes_duplicate},
+          {"metachunks_verified", n.metachunks_verified},
+          {"metachunks_discarded", n.metachunks_discarded},
+          {"neighbours_met", n.neighbours_met},
+          {"neighbours_now", n.neighbours_now},
+          {"neighbours_cut_off", n.neighbours_cut_off},
+          {"joins", n.joins},
+          {"drops", drops_json(n.drops)}};
+}
+
+Json engine_json(const engine::EngineStats& e) {
+  return {{"datagrams_sent", e.datagrams_sent},
+          {"bytes_sent", e.bytes_sent},
+          {"datagrams_received", e.datagrams_received},
+          {"bytes_received", e.bytes_received},
+          {"trains_sent", e.trains_sent},
+          {"trains_received", e.trains_received},
+          {"send_dropped", e.send_dropped},
+          {"receive_truncated", e.receive_truncated},
+          {"receive_rearmed", e.receive_rearmed},
+          {"segmentation_refused", e.segmentation_refused},
+          {"kernel_receive_drops", e.kernel_receive_drops},
+          {"system_calls", e.system_calls}};
+}
+
+double ratio(const roulette::NodeStats& node) {
+  if (node.chunk_bytes_received == 0) return 0;
+  return static_cast<double>(node.chunk_bytes_sent) /
+         static_cast<double>(node.chunk_bytes_received);
+}
+
+// Paths may be any bytes; JSON is UTF-8, so what is not becomes U+FFFD.
+std::string dump(const Json& json) {
+  return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+}  // namespace
+
+std::string to_json(const SeedReport& r) {
+  return dump({{"schema", kReportSchema},
+               {"program", "fbseed"},
+               {"link", r.link},
+               {"io", r.io},
+               {"uptime_seconds", r.uptime.seconds()},
+               {"site",
+                {{"version", r.site_version}, {"files", r.site_files}, {"bytes", r.site_bytes}}},
+               {"node", node_json(r.node)},
+               {"engine", engine_json(r.engine)}});
+}
+
+std::string to_json(const GetReport& r) {
+  Json failed = Json::array();
+  for (const auto& each : r.failed) {
+    failed.push_back({{"path", each.path}, {"reason", each.reason}});
+  }
+  const uint64_t from_seeder = r.node.chunk_bytes_from_seeder;
+  return dump({{"schema", kReportSchema},
+               {"program", "fbpeer"},
+               {"files", r.files},
+               {"skipped", r.skipped},
+               {"bytes", r.bytes},
+               {"bytes_from_seeder", from_seeder},
+               {"bytes_from_peers", r.node.chunk_bytes_received - from_seeder},
+               {"uploaded", r.node.chunk_bytes_sent},
+               {"downloaded", r.node.chunk_bytes_received},
+               {"neighbours_met", r.node.neighbours_met},
+               {"seconds", r.took.seconds()},
+               {"upload_download_ratio", ratio(r.node)},
+               {"drops", drops_json(r.node.drops)},
+               {"failed", failed}});
+}
+
+std::string to_json(const GatewayReport& r) {
+  return dump({{"schema", kReportSchema},
+               {"program", "fbpeer"},
+               {"link", r.link},
+               {"in_swarm", r.in_swarm},
+               {"files_held", r.files_held},
+               {"files_fetching", r.files_fetching},
+               {"memory_bytes", r.memory_bytes},
+               {"disk_bytes", r.disk_bytes},
+               {"readers_waiting", r.readers_waiting},
+               {"uploaded", r.node.chunk_bytes_sent},
+               {"downloaded", r.node.chunk_bytes_received},
+               {"upload_download_ratio", ratio(r.node)},
+               {"node", node_json(r.node)},
+               {"engine", engine_json(r.engine)}});
+}
+
+std::string drops_text(const roulette::DropCounters& drops) {
+  std::string out;
+  for (size_t i = 0; i < roulette::kDropReasons; ++i) {
+    const auto reason = static_cast<roulette::Drop>(i);
+    if (drops.count(reason) == 0) continue;
+    out += fmt::format("{}{} {}", out.empty() ? "" : ", ", to_string(reason), drops.count(reason));
+  }
+  return out;
+}
+
+std::string_view to_string(engine::IoBackend backend) {
+  switch (backend) {
+    case engine::IoBackend::kAuto: return "auto";
+    case engine::IoBackend::kIoUring: return "io_uring";
+    case engine::IoBackend::kEpoll: return "epoll";
+  }
+  return "unknown";
+}
+
+std::expected<void, std::string> write_file_atomically(const std::string& path,
+                                                       std::string_view text) {
+  const std::string beside = path + ".new";
+  const auto fail = [&](const std::string& name) {
+    const std::string why = std::strerror(errno);
+    ::unlink(beside.c_str());
+    return std::unexpected(fmt::format("\"{}\" cannot be written: {}", name, why));
+  };
+  {
+    const content::FileHandle file(
+        ::open(beside.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
+    const auto* bytes = reinterpret_cast<const uint8_t*>(text.data());
+    if (!file.valid() || !content::write_exact(file, 0, {bytes, text.size()})) return fail(beside);
+  }
+  if (std::rename(beside.c_str(), path.c_str()) != 0) return fail(path);
+  return {};
+}
+
+}  // namespace fb::cli

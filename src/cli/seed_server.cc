@@ -1,0 +1,267 @@
+#include "cli/seed_server.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "cli/link_host.h"
+#include "cli/log.h"
+#include "cli/quantity.h"
+#include "cli/service_notify.h"
+#include "cli/system_random.h"
+
+namespace fb::cli {
+namespace {
+
+constexpr std::string_view kIndexPage = "index.html";
+// How many small files are loaded into the cache between two polls: a few milliseconds.
+constexpr size_t kPreloadStep = 4;
+
+content::SiteOptions site_options(const SeedConfig& config) {
+  content::SiteOptions out;
+  out.geometry.chunk_size = static_cast<uint16_t>(config.chunk_size);
+  out.geometry.metachunk_chunks = static_cast<uint8_t>(config.metachunk_chunks);
+  out.hidden_files = config.hidden_files;
+  out.cache_bytes = config.cache.bytes;
+  out.retired_grace = config.retired_grace;
+  return out;
+}
+
+engine::EngineOptions engine_options(const SeedConfig& config) {
+  engine::EngineOptions out;
+  out.listen = config.listen;
+  out.backend = config.io;
+  out.segmentation = config.segmentation;
+  out.receive_buffer_bytes = static_cast<int>(config.receive_buffer.bytes);
+  out.on_fallback = [](std::string_view why) {
+    log_warning(fmt::format("io_uring is not available, epoll is used: {}", why));
+  };
+  return out;
+}
+
+void log_warnings(const content::SiteSource& site) {
+  for (const std::string& warning : site.warnings()) log_warning(warning);
+}
+
+std::string site_text(const content::SiteSource& site) {
+  const auto& stats = site.site_version_stats();
+  return fmt::format("{} file{}, {}", stats.files, stats.files == 1 ? "" : "s",
+                     for_people(ByteCount{stats.bytes}));
+}
+
+// How many times a second `bytes` pass the uplink.
+double visits_per_second(BitRate uplink, uint64_t bytes) {
+  return static_cast<double>(uplink.bits_per_second) /
+         (8.0 * static_cast<double>(std::max<uint64_t>(bytes, 1)));
+}
+
+}  // namespace
+
+std::expected<std::unique_ptr<SeedServer>, SeedServer::Failure> SeedServer::open(
+    std::unique_ptr<SeedSettings> settings, const SiteKey& key, Reload reload) {
+  std::unique_ptr<SeedServer> out(new SeedServer(std::move(settings), std::move(reload)));
+  auto site = content::SiteSource::open(out->config().site, key.keys.secret_key,
+                                        site_options(out->config()));
+  if (!site) return std::unexpected(Failure{ExitCode::kLocal, site.error()});
+  out->site_ = std::move(*site);
+  auto engine = engine::UdpEngine::open(engine_options(out->config()));
+  if (!engine) return std::unexpected(Failure{ExitCode::kLocal, engine.error().detail});
+  out->engine_ = std::move(*engine);
+  const Endpoint local = out->engine_->local();
+  out->link_ = {.host = out->config().host.empty() ? link_host(local) : out->config().host,
+                .port = local.port,
+                .path = {},
+                .key = key.keys.public_key};
+  out->start_node();
+  return out;
+}
+
+SeedServer::SeedServer(std::unique_ptr<SeedSettings> settings, Reload reload)
+    : settings_(std::move(settings)), reload_(std::move(reload)) {}
+
+SeedServer::~SeedServer() = default;
+
+void SeedServer::start_node() {
+  node_ = std::make_unique<roulette::SeederNode>(
+      roulette::SeederOptions{.config = config().roulette,
+                              .seeder = config().seeder,
+                              .secret = random_secret(),
+                              .choice_seed = random_number()},
+      *site_, static_cast<roulette::Transport&>(*this));
+  started_ = engine::monotonic_now();
+  status_last_ = started_;
+  watch_ = std::make_unique<SiteWatch>(site_->scanner(), site_->current(), config().rescan,
+                                       [this] { engine_->wake(); });
+}
+
+void SeedServer::log_start() const {
+  log_info(fmt::format("serving \"{}\": {}", config().site, site_text(*site_)));
+  log_warnings(*site_);
+  log_info(fmt::format("listening on UDP {} with {}", engine_->local().to_string(),
+                       to_string(engine_->backend())));
+  if (!config().uplink.limited()) {
+    log_info("the uplink is not limited; give --uplink what your line can carry, such as 800kbit");
+    return;
+  }
+  const auto& stats = site_->site_version_stats();
+  if (stats.files == 0) return;
+  const uint64_t mean = stats.bytes / stats.files;
+  std::string text = fmt::format("over {}, plain HTTP would be saturated at about {:.2g} visits/s",
+                                 for_people(config().uplink),
+                                 visits_per_second(config().uplink, mean));
+  text += fmt::format(" of the mean file ({})", for_people(ByteCount{mean}));
+  if (const auto* index = site_->current()->find(kIndexPage)) {
+    const uint64_t length = index->record().geometry.length;
+    text += fmt::format(", {:.2g}/s of {} ({})", visits_per_second(config().uplink, length),
+                        kIndexPage, for_people(ByteCount{length}));
+  }
+  log_info(text);
+}
+
+void SeedServer::run() {
+  Instant now = engine::monotonic_now();
+  if (config().status_interval.ns > 0) status_due_ = now + config().status_interval;
+  preloading_ = site_->preload(0);
+  while (!stop_.load(std::memory_order_acquire)) {
+    Instant until = std::min({node_->next_deadline(), status_due_, site_->next_expiry()});
+    if (preloading_) until = now;
+    now = engine_->poll(until, *this);
+    node_->advance(now);
+    site_->forget_expired(now);
+    if (preloading_) preloading_ = site_->preload(kPreloadStep);
+    if (reload_asked_.exchange(false, std::memory_order_acquire)) reload_now(now);
+    take_site(now);
+    if (now >= status_due_) {
+      status(now);
+      status_due_ = now + config().status_interval;
+    }
+  }
+  finish(now);
+}
+
+void SeedServer::stop() {
+  stop_.store(true, std::memory_order_release);
+  engine_->wake();
+}
+
+void SeedServer::reload() {
+  reload_asked_.store(true, std::memory_order_release);
+  engine_->wake();
+}
+
+void SeedServer::on_datagram(Instant now, const Endpoint& from, std::span<const uint8_t> bytes) {
+  node_->receive(now, from, bytes);
+}
+
+void SeedServer::send(const Endpoint& to, std::span<const uint8_t> datagram) {
+  engine_->send(to, datagram);
+}
+
+void SeedServer::reload_now(Instant now) {
+  service_notify_reloading();
+  if (auto fresh = reload_()) {
+    take_settings(now, std::move(fresh));
+  } else {
+    log_error("the new configuration is wrong; the old one stays in force");
+  }
+  watch_->scan_now();
+  service_notify("READY=1");
+}
+
+void SeedServer::take_settings(Instant now, std::unique_ptr<SeedSettings> fresh) {
+  std::vector<std::string> later;
+  for (const Setting& row : fresh->table.rows()) {
+    Setting* old = settings_->table.find(row.key);
+    if (text_of(row) == text_of(*old)) continue;
+    if (!row.reloadable) {
+      later.push_back(row.key);
+      continue;
+    }
+    log_info(fmt::format("{} is now {} (was {})", row.key, toml_of(row), toml_of(*old)));
+    if (const auto stored = set_from_text(*old, text_of(row)); stored) old->origin = row.origin;
+  }
+  if (!later.empty()) {
+    log_warning(fmt::format("changed, but in force only after a restart: {}",
+                            fmt::join(later, ", ")));
+  }
+  node_->set_uplink(now, config().uplink);
+  watch_->set_interval(config().rescan);
+  log_level(config().log_level);
+  status_due_ =
+      config().status_interval.ns > 0 ? now + config().status_interval : Instant::never();
+}
+
+void SeedServer::take_site(Instant now) {
+  auto news = watch_->take();
+  if (!news) return;
+  if (!news->error.empty()) log_error(fmt::format("the site stays as it was: {}", news->error));
+  if (news->version) {
+    site_->adopt(news->version, now);
+    preloading_ = true;
+  }
+  if (news->changed) {
+    log_info(fmt::format("the site changed: {}", site_text(*site_)));
+    log_warnings(*site_);
+  } else if (news->asked && news->error.empty()) {
+    log_info("the site has not changed");
+  }
+}
+
+void SeedServer::status(Instant now) {
+  const roulette::NodeStats stats = node_->stats();
+  const double elapsed = std::max((now - status_last_).seconds(), 1e-3);
+  const auto rate = [&](uint64_t after, uint64_t before) {
+    return static_cast<double>(after - before) / elapsed;
+  };
+  write_stats(now);
+  const bool idle = stats.datagrams_in == status_stats_.datagrams_in &&
+                    stats.datagrams_out == status_stats_.datagrams_out;
+  if (!idle) {
+    const double out = rate(stats.bytes_out, status_stats_.bytes_out);
+    std::string line = fmt::format(
+        "{:.3g} joins/s, {} neighbours, {} out", rate(stats.joins, status_stats_.joins),
+        stats.neighbours_now, for_people(BitRate{static_cast<uint64_t>(out * 8)}));
+    if (stats.drops.total() != status_stats_.drops.total()) {
+      line += "; dropped so far: " + drops_text(stats.drops);
+    }
+    log_info(line);
+    service_notify("STATUS=" + line);
+  }
+  status_last_ = now;
+  status_stats_ = stats;
+}
+
+void SeedServer::write_stats(Instant now) const {
+  if (config().stats_json.empty()) return;
+  const auto& site = site_->site_version_stats();
+  const auto written = write_file_atomically(
+      config().stats_json, to_json(SeedReport{.link = link_.to_string(),
+                                              .io = std::string(to_string(engine_->backend())),
+                                              .uptime = now - started_,
+                                              .site_version = site_->root().version,
+                                              .site_files = site.files,
+                                              .site_bytes = site.bytes,
+                                              .node = node_->stats(),
+                                              .engine = engine_->stats()}));
+  const std::string error = written ? std::string() : written.error();
+  // Once is enough.
+  if (!error.empty() && error != write_error_) log_error(error);
+  write_error_ = error;
+}
+
+void SeedServer::finish(Instant now) {
+  service_notify("STOPPING=1");
+  watch_.reset();
+  node_->close(now);
+  engine_->flush();
+  write_stats(now);
+  const roulette::NodeStats stats = node_->stats();
+  log_info(fmt::format("served {} visitor{}, {} out, {} in, in {:.1f} s", stats.joins,
+                       stats.joins == 1 ? "" : "s", for_people(ByteCount{stats.bytes_out}),
+                       for_people(ByteCount{stats.bytes_in}), (now - started_).seconds()));
+}
+
+}  // namespace fb::cli
