@@ -94,9 +94,6 @@ void BeastStream::read_request(RequestHandler handler) {
 void BeastStream::on_header(error_code error) {
   if (error) return deliver(std::unexpected(fault_of(error)));
   const auto& fields = parser_->get();
-  if (fields.version() != 10 && fields.version() != 11) {
-    return deliver(std::unexpected(fault_of(http::error::bad_version)));
-  }
   // Another coding than chunked leaves the end of the request unknown (RFC 9112, 6.3).
   if (fields.count(http::field::transfer_encoding) > 0 && !parser_->chunked()) {
     return deliver(std::unexpected(invalid(400, "The request's transfer coding is unknown.")));
@@ -140,6 +137,7 @@ RequestFault BeastStream::fault_of(error_code error) const {
     return invalid(431, "The request's header is too large.");
   }
   if (error == http::error::body_limit) return invalid(413, "The request's body is too large.");
+  // Beast's parser takes no other versions, nor anything else in their place.
   if (error == http::error::bad_version) {
     return invalid(505, "Only HTTP/1.0 and HTTP/1.1 are spoken here.");
   }

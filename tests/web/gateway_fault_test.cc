@@ -143,7 +143,7 @@ TEST_CASE("a silent swarm is given up: before the head with 504, after it with a
 TEST_CASE("a swarm that breaks its word does no harm") {
   Site site;
   using Fault = FakeSwarm::Fault;
-  for (const auto [fault, status] : {std::pair{Fault::kEmptyRead, 502u}, {Fault::kLongRead, 502u},
+  for (const auto& [fault, status] : {std::pair{Fault::kEmptyRead, 502u}, {Fault::kLongRead, 502u},
                                      {Fault::kNullFile, 502u}, {Fault::kCalledTwice, 200u}}) {
     site.swarm.set_fault("file", fault);
     auto client = site.client();
@@ -204,7 +204,7 @@ TEST_CASE("a client that does not read holds back the swarm, and is given up") {
   site.swarm.add("endless", std::string(kLargeSize, 'e'));
   auto client = site.client();
   client.send(request_text("GET", "/endless"));
-  CHECK(site.swarm.wait_files_open(1));
+  while (site.swarm.bytes_given("endless") == 0) std::this_thread::yield();
   CHECK(site.swarm.wait_files_open(0));
   // What the sockets' buffers took, and little more.
   CHECK(site.swarm.bytes_given("endless") < kLargeSize / 2);
@@ -299,7 +299,7 @@ TEST_CASE("garbage is 400, and never more than a closed connection") {
   const std::string_view tls("\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 11);
   for (const std::string& text :
        {std::string(tls) + "\r\n\r\n", "hello\r\n\r\n"s, "GET\r\n\r\n"s, "GET /\r\n\r\n"s,
-        "GET / HTTP/1.1 x\r\n\r\n"s, "GET / HTTPS/1.1\r\n\r\n"s, " / HTTP/1.1\r\n\r\n"s,
+        " / HTTP/1.1\r\n\r\n"s,
         "GET / HTTP/1.1\r\nHost localhost\r\n\r\n"s, "GET / HTTP/1.1\r\n: x\r\n\r\n"s,
         "GET / HTTP/1.1\r\nHost: localhost\r\nA b: c\r\n\r\n"s, "G\0T / HTTP/1.1\r\n\r\n"s,
         "GET / HTTP/1.1\r\nHost: localhost\r\nContent-Length: x\r\n\r\n"s,
@@ -316,7 +316,7 @@ TEST_CASE("garbage is 400, and never more than a closed connection") {
     REQUIRE(reply);
     CHECK(reply->status == 400);
   }
-  for (const char* version : {"HTTP/2.0", "HTTP/0.9", "HTTP/1.2"}) {
+  for (const char* version : {"HTTP/2.0", "HTTP/0.9", "HTTP/1.2", "HTTPS/1.1", "HTTP/1.1 x"}) {
     auto client = site.client();
     client.send("GET / " + std::string(version) + "\r\nHost: localhost\r\n\r\n");
     CHECK(client.receive()->status == 505);

@@ -44,7 +44,7 @@ TEST_CASE("paths that no site can have are 404") {
   CHECK(get("/" + std::string(512, 'a')).kind == Route::Kind::kLookup);
 }
 
-TEST_CASE("methods") {
+TEST_CASE("methods are told apart before a lookup") {
   CHECK(status(route(request("OPTIONS", "/a"), kOurs, "")) == 204);
   CHECK(status(route(request("OPTIONS", "*"), kOurs, "")) == 204);
   for (const char* method : {"POST", "PUT", "DELETE", "TRACE", "PATCH", "get", "BREW"}) {

@@ -68,7 +68,8 @@ std::optional<Reply> TestClient::receive(bool head_only) {
 }
 
 std::string TestClient::receive_raw(size_t size) {
-  std::string out(asio::buffers_begin(impl_->buffer.data()), asio::buffers_end(impl_->buffer.data()));
+  const auto kept = impl_->buffer.cdata();
+  std::string out(static_cast<const char*>(kept.data()), kept.size());
   if (out.size() > size) out.resize(size);
   impl_->buffer.consume(out.size());
   const size_t have = out.size();
