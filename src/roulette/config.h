@@ -26,7 +26,7 @@ struct RouletteConfig {
 
   // Receive side (3.1.1).
   uint32_t intervals_max = 8;                       // in one handshake; at most wire::kIntervalsMax
-  uint32_t request_tries = 4;                       // then the neighbour is dead
+  uint32_t request_tries = 4;                       // resent this often, then it is dead
   Duration handshake_timeout = milliseconds(500);   // ours: before an RTT is known
   Duration handshake_timeout_min = milliseconds(200);
   Duration data_timeout_min = milliseconds(200);

@@ -1,0 +1,185 @@
+#include "roulette/core.h"
+
+#include <algorithm>
+
+#include "base/check.h"
+
+namespace fb::roulette {
+namespace {
+
+constexpr uint64_t kTokenLowBits = (uint64_t{1} << 40) - 1;
+constexpr size_t kWindowEntries = 4096;
+constexpr Duration kPathCheckInterval = seconds(1);
+
+}  // namespace
+
+Core::Core(const RouletteConfig& configuration, const SecretRng::Seed& seed, uint64_t choice_seed,
+           uint32_t token_prefix, Transport& transport)
+    : config(configuration),
+      secret(seed),
+      rng(choice_seed),
+      pacer(configuration.uplink, configuration.uplink_queue, transport),
+      ledger(config),
+      referred(configuration.contact_window, kWindowEntries),
+      name(0),
+      prefix_(uint64_t{token_prefix} << 40),
+      transport_(transport) {
+  name = new_token();
+}
+
+wire::Token Core::new_token() {
+  for (;;) {
+    const wire::Token token = prefix_ | (secret.next() & kTokenLowBits);
+    if (token != 0 && token != name && !by_token_.contains(token)) return token;
+  }
+}
+
+Neighbour& Core::add_neighbour(Instant now, const Endpoint& endpoint, wire::Token its_name,
+                               wire::Token token_in) {
+  auto owned = std::make_unique<Neighbour>();
+  Neighbour& neighbour = *owned;
+  neighbour.id = static_cast<NeighbourId>(next_id_++);
+  neighbour.endpoint = endpoint;
+  neighbour.name = its_name;
+  neighbour.token_in = token_in != 0 ? token_in : new_token();
+  neighbour.met = now;
+  neighbour.heard = now;
+  neighbour.receiving.burst = config.burst_initial;
+  by_token_[neighbour.token_in] = &neighbour;
+  by_id_[static_cast<uint32_t>(neighbour.id)] = &neighbour;
+  neighbours_.push_back(std::move(owned));
+  return neighbour;
+}
+
+void Core::mark_proven(Neighbour& neighbour) {
+  if (neighbour.proven) return;
+  neighbour.proven = true;
+  ++proven_;
+  ++stats.neighbours_met;
+}
+
+void Core::remember_trade(const Neighbour& neighbour, content::FileId file) {
+  cache.add(neighbour.id, file, std::clamp<size_t>(proven_, cache_slots_min, cache_slots_max));
+}
+
+void Core::remove_neighbour(Instant now, Neighbour& neighbour) {
+  if (neighbour.proven) --proven_;
+  ledger.on_removed(now, neighbour.account, neighbour.endpoint.address);
+  cache.remove(neighbour.id);
+  by_token_.erase(neighbour.token_in);
+  by_id_.erase(static_cast<uint32_t>(neighbour.id));
+  const auto found = std::ranges::find_if(
+      neighbours_, [&](const auto& owned) { return owned.get() == &neighbour; });
+  FB_CHECK(found != neighbours_.end());
+  std::swap(*found, neighbours_.back());
+  neighbours_.pop_back();
+}
+
+Neighbour* Core::find(NeighbourId id) {
+  const auto found = by_id_.find(static_cast<uint32_t>(id));
+  return found == by_id_.end() ? nullptr : found->second;
+}
+
+Neighbour* Core::find_by_token(wire::Token token_in) {
+  const auto found = by_token_.find(token_in);
+  return found == by_token_.end() ? nullptr : found->second;
+}
+
+Neighbour* Core::find_by_name(const Endpoint& endpoint, wire::Token its_name) {
+  const auto found = std::ranges::find_if(neighbours_, [&](const auto& neighbour) {
+    return neighbour->name == its_name && neighbour->endpoint == endpoint;
+  });
+  return found == neighbours_.end() ? nullptr : found->get();
+}
+
+bool Core::send(Instant now, Lane lane, const Endpoint& to, wire::Token token,
+                const wire::Message& message) {
+  wire::Buffer buffer;
+  const auto bytes = wire::encode(token, message, buffer);
+  if (!pacer.send(now, lane, to, bytes)) {
+    drop(Drop::kQueueFull);
+    return false;
+  }
+  ++stats.datagrams_out;
+  stats.bytes_out += bytes.size();
+  return true;
+}
+
+bool Core::send(Instant now, Lane lane, const Neighbour& to, const wire::Message& message) {
+  return send(now, lane, to.endpoint, to.token_out, message);
+}
+
+bool Core::accept_path(Instant now, Neighbour& neighbour, const Endpoint& from) {
+  if (neighbour.endpoint == from) return true;
+  drop(Drop::kChangedAddress);
+  const bool checking = neighbour.path_check && neighbour.path_check->candidate == from &&
+                        now - neighbour.path_check->sent < kPathCheckInterval;
+  if (checking || neighbour.token_out == 0) return false;
+  neighbour.path_check = PathCheck{from, secret.next(), now};
+  send(now, Lane::kControl, from, neighbour.token_out,
+       wire::PathChallenge{neighbour.path_check->nonce});
+  return false;
+}
+
+void Core::on_path_challenge(Instant now, const Neighbour& neighbour, const Endpoint& from,
+                             const wire::PathChallenge& message) {
+  send(now, Lane::kControl, from, neighbour.token_out, wire::PathResponse{message.nonce});
+}
+
+void Core::on_path_response(Neighbour& neighbour, const Endpoint& from,
+                            const wire::PathResponse& message) {
+  if (!neighbour.path_check || neighbour.path_check->candidate != from ||
+      neighbour.path_check->nonce != message.nonce) {
+    drop(Drop::kUnexpected);
+    return;
+  }
+  neighbour.endpoint = from;
+  neighbour.path_check.reset();
+}
+
+std::optional<wire::Referral> Core::recommend(Instant now, wire::Token except,
+                                              content::FileId file) {
+  const auto fits = [&](bool any_file) {
+    return [&, any_file](const RouletteCache::Slot& slot) {
+      if (!any_file && slot.file != file) return false;
+      const Neighbour* neighbour = find(slot.neighbour);
+      return neighbour != nullptr && may_refer(now, *neighbour, except);
+    };
+  };
+  auto picked = cache.pick(rng, fits(file == content::FileId{}));
+  if (!picked && file != content::FileId{}) picked = cache.pick(rng, fits(true));
+  if (!picked) return {};
+  const Neighbour& neighbour = *find(*picked);
+  if (!referred.admit(now, name_key(neighbour.name), config.referrals_per_target_max)) return {};
+  return referral_to(neighbour);
+}
+
+bool Core::may_refer(Instant now, const Neighbour& neighbour, wire::Token except) const {
+  return neighbour.proven && !neighbour.is_seeder && neighbour.name != except &&
+         neighbour.strikes == 0 && now - neighbour.heard <= config.referral_lifetime;
+}
+
+wire::Referral Core::referral_to(const Neighbour& neighbour) const {
+  return {neighbour.endpoint, neighbour.name,
+          static_cast<uint8_t>(std::min<int64_t>(255, config.referral_lifetime.ns / 1'000'000'000))};
+}
+
+bool Core::is_banned(const Endpoint& endpoint, wire::Token its_name) const {
+  return bans_.contains(endpoint, its_name);
+}
+
+void Core::ban(Instant now, Neighbour& neighbour) {
+  // On one host many peers may share a socket; there only the name tells them apart.
+  const bool shared = neighbour.endpoint.address.is_loopback() && !config.limit_loopback;
+  bans_.add(shared ? Endpoint{} : neighbour.endpoint, neighbour.name);
+  ++stats.neighbours_cut_off;
+  remove_neighbour(now, neighbour);
+}
+
+Endpoint Core::name_key(wire::Token its_name) {
+  Endpoint key;
+  for (size_t i = 0; i < 8; ++i) key.address.bytes[i] = static_cast<uint8_t>(its_name >> (8 * i));
+  return key;
+}
+
+}  // namespace fb::roulette

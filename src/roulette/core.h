@@ -1,0 +1,101 @@
+// What both kinds of node share: identity, neighbours, sending, limits and counters.
+//
+// The sides (send_side.h, receive_side.h, overlay.h) work on this one structure; it owns every
+// Neighbour. Pointers to neighbours hold until remove() of that neighbour. One thread at a time.
+#pragma once
+
+#include <memory>
+#include <unordered_map>
+#include <vector>
+
+#include "base/rng.h"
+#include "roulette/admission.h"
+#include "roulette/config.h"
+#include "roulette/ledger.h"
+#include "roulette/neighbour.h"
+#include "roulette/pacer.h"
+#include "roulette/roulette_cache.h"
+#include "roulette/stats.h"
+#include "roulette/transport.h"
+#include "wire/decode.h"
+#include "wire/encode.h"
+
+namespace fb::roulette {
+
+class Core {
+ public:
+  Core(const RouletteConfig& configuration, const SecretRng::Seed& seed, uint64_t choice_seed,
+       uint32_t token_prefix, Transport& transport);
+
+  // A fresh token with this node's prefix; never 0.
+  [[nodiscard]] wire::Token new_token();
+
+  // With a token that was drawn before, or a fresh one for 0.
+  Neighbour& add_neighbour(Instant now, const Endpoint& endpoint, wire::Token its_name,
+                           wire::Token token_in = 0);
+  void remove_neighbour(Instant now, Neighbour& neighbour);
+  [[nodiscard]] Neighbour* find(NeighbourId id);
+  [[nodiscard]] Neighbour* find_by_token(wire::Token token_in);
+  [[nodiscard]] Neighbour* find_by_name(const Endpoint& endpoint, wire::Token its_name);
+  // In the order they were met, but for gaps filled from the end.
+  [[nodiscard]] const std::vector<std::unique_ptr<Neighbour>>& neighbours() const {
+    return neighbours_;
+  }
+  // Neighbours that have answered.
+  [[nodiscard]] uint32_t degree() const { return proven_; }
+  void mark_proven(Neighbour& neighbour);
+  // Data went to or came from the neighbour: into the Roulette cache with it.
+  void remember_trade(const Neighbour& neighbour, content::FileId file);
+
+  // Sends one message; false (and a counted drop) when the uplink's queue is full.
+  bool send(Instant now, Lane lane, const Endpoint& to, wire::Token token,
+            const wire::Message& message);
+  bool send(Instant now, Lane lane, const Neighbour& to, const wire::Message& message);
+  void drop(Drop reason) { stats.drops.add(reason); }
+
+  // The datagram came for `neighbour` from `from`. True when that is its address; otherwise the
+  // new address is challenged, the datagram is dropped, and nothing else happens yet.
+  bool accept_path(Instant now, Neighbour& neighbour, const Endpoint& from);
+  void on_path_challenge(Instant now, const Neighbour& neighbour, const Endpoint& from,
+                         const wire::PathChallenge& message);
+  void on_path_response(Neighbour& neighbour, const Endpoint& from,
+                        const wire::PathResponse& message);
+
+  // A neighbour to recommend to somebody who trades in `file`: drawn from the Roulette cache,
+  // alive, not `except`, not referred too often. `file` 0 fits every slot.
+  [[nodiscard]] std::optional<wire::Referral> recommend(Instant now, wire::Token except,
+                                                        content::FileId file);
+  [[nodiscard]] bool may_refer(Instant now, const Neighbour& neighbour, wire::Token except) const;
+  [[nodiscard]] wire::Referral referral_to(const Neighbour& neighbour) const;
+
+  [[nodiscard]] bool is_banned(const Endpoint& endpoint, wire::Token its_name) const;
+  void ban(Instant now, Neighbour& neighbour);
+
+  RouletteConfig config;
+  SecretRng secret;
+  Rng rng;
+  NodeStats stats;
+  Pacer pacer;
+  Ledger ledger;
+  RouletteCache cache;
+  // The cache has as many slots as there are neighbours (paper, 2.1), within these bounds.
+  size_t cache_slots_min = 1;
+  size_t cache_slots_max = SIZE_MAX;
+  WindowCounter referred;   // by name, held in the port-less key's address bytes
+  wire::Token name;
+
+ private:
+  [[nodiscard]] static Endpoint name_key(wire::Token its_name);
+
+  uint64_t prefix_;
+  Transport& transport_;
+  uint32_t next_id_ = 1;
+  uint32_t proven_ = 0;
+  std::vector<std::unique_ptr<Neighbour>> neighbours_;
+  // Looked up, never iterated: their order would not repeat.
+  std::unordered_map<wire::Token, Neighbour*> by_token_;
+  std::unordered_map<uint32_t, Neighbour*> by_id_;
+  BanList bans_;
+};
+
+}  // namespace fb::roulette

@@ -1,0 +1,231 @@
+#include "roulette/downloads.h"
+
+#include <algorithm>
+
+#include "base/check.h"
+
+namespace fb::roulette {
+namespace {
+
+// Offers larger than this are looked at through a random window, so that choosing stays cheap in
+// files of hundreds of thousands of chunks.
+constexpr uint64_t kWindowChunks = 4096;
+// A reader is served from this many chunks first.
+constexpr uint32_t kPreferredChunks = 256;
+
+uint64_t total_length(std::span<const nois::Interval> intervals) {
+  uint64_t total = 0;
+  for (const auto& interval : intervals) total += interval.length();
+  return total;
+}
+
+// The part of `intervals` inside `window`.
+std::vector<nois::Interval> clip(std::span<const nois::Interval> intervals,
+                                 nois::Interval window) {
+  std::vector<nois::Interval> out;
+  for (const auto& interval : intervals) {
+    const uint32_t first = std::max(interval.first, window.first);
+    const uint32_t last = std::min(interval.last, window.last);
+    if (first <= last) out.push_back({first, last});
+  }
+  return out;
+}
+
+void subtract(std::vector<nois::Interval>& from, nois::Interval cut) {
+  std::vector<nois::Interval> out;
+  for (const auto& interval : from) {
+    if (interval.last < cut.first || interval.first > cut.last) {
+      out.push_back(interval);
+      continue;
+    }
+    if (interval.first < cut.first) out.push_back({interval.first, cut.first - 1});
+    if (interval.last > cut.last) out.push_back({cut.last + 1, interval.last});
+  }
+  from = std::move(out);
+}
+
+}  // namespace
+
+Download::Download(Instant now, DownloadId id, content::FileRecord record,
+                   std::unique_ptr<content::Storage> storage)
+    : last_progress(now), id_(id), record_(std::move(record)), storage_(std::move(storage)),
+      levels_left_(record_.list_ids.size()) {
+  content::ObjectInfo deepest = record_.deepest();
+  std::unique_ptr<content::Storage> first =
+      levels_left_ == 0 ? std::move(storage_)
+                        : std::make_unique<content::MemoryStorage>(deepest.geometry.length);
+  stores_.push_back(std::make_unique<content::ChunkStore>(std::move(deepest), std::move(first)));
+}
+
+const content::ChunkStore* Download::file() const {
+  return levels_left_ == 0 ? stores_.back().get() : nullptr;
+}
+
+bool Download::complete() const { return levels_left_ == 0 && stores_.back()->complete(); }
+
+bool Download::advance_level() {
+  FB_CHECK(levels_left_ > 0 && current().complete());
+  std::vector<uint8_t> list(current().geometry().length);
+  if (!current().read_verified(0, list)) return false;
+  auto above = record_.above(levels_left_ - 1, list);
+  if (!above) return false;
+  --levels_left_;
+  std::unique_ptr<content::Storage> storage =
+      levels_left_ == 0 ? std::move(storage_)
+                        : std::make_unique<content::MemoryStorage>(above->geometry.length);
+  stores_.push_back(
+      std::make_unique<content::ChunkStore>(std::move(*above), std::move(storage)));
+  in_flight.clear();
+  single_sources_.clear();
+  return true;
+}
+
+void Download::release_claims(NeighbourId neighbour) {
+  std::erase_if(single_sources_, [&](const auto& claim) { return claim.second == neighbour; });
+}
+
+void Download::prefer(uint64_t offset) {
+  preferred_ = static_cast<uint32_t>(offset / record_.geometry.chunk_size);
+}
+
+bool Download::wants_any(std::span<const nois::Interval> offer) const {
+  const uint32_t count = current().geometry().chunk_count();
+  for (const auto& interval : offer) {
+    if (interval.first >= count) continue;
+    const nois::Interval valid{interval.first, std::min(interval.last, count - 1)};
+    if (current().held().count_in(valid) < valid.length()) return true;
+  }
+  return false;
+}
+
+std::vector<nois::Interval> Download::candidates(std::span<const nois::Interval> offer,
+                                                 NeighbourId neighbour, bool avoid_duplicates) {
+  const uint32_t count = current().geometry().chunk_count();
+  std::vector<nois::Interval> out;
+  for (const auto& interval : offer) {
+    if (interval.first >= count) continue;
+    const nois::Interval valid{interval.first, std::min(interval.last, count - 1)};
+    for (const auto& missing : current().held().missing_within(valid)) {
+      if (!avoid_duplicates) {
+        out.push_back(missing);
+        continue;
+      }
+      const auto free = in_flight.missing_within(missing);
+      out.insert(out.end(), free.begin(), free.end());
+    }
+  }
+  if (current().has_suspects()) reserve_single_sources(out, neighbour);
+  return out;
+}
+
+void Download::reserve_single_sources(std::vector<nois::Interval>& candidates,
+                                      NeighbourId neighbour) {
+  const content::Geometry& geometry = current().geometry();
+  std::vector<uint32_t> metachunks;
+  for (const auto& interval : candidates) {
+    for (uint32_t m = geometry.metachunk_of(interval.first);
+         m <= geometry.metachunk_of(interval.last); ++m) {
+      if (current().single_source(m) && (metachunks.empty() || metachunks.back() != m)) {
+        metachunks.push_back(m);
+      }
+    }
+  }
+  for (const uint32_t metachunk : metachunks) {
+    // It is for the first neighbour that can give all of it; release_claims() ends that, so a
+    // silent one does not hold it for ever.
+    const nois::Interval chunks = geometry.chunks_of(metachunk);
+    const bool whole = total_length(clip(candidates, chunks)) == chunks.length();
+    const auto claim = single_sources_.find(metachunk);
+    if (claim == single_sources_.end() && whole) {
+      single_sources_[metachunk] = neighbour;
+    } else if (claim == single_sources_.end() || claim->second != neighbour) {
+      subtract(candidates, chunks);
+    }
+  }
+}
+
+std::vector<uint32_t> Download::choose(std::span<const nois::Interval> offer, size_t count,
+                                       NeighbourId neighbour, bool avoid_duplicates, Rng& rng) {
+  std::vector<nois::Interval> looked_at(offer.begin(), offer.end());
+  if (preferred_ && file() != nullptr && rng.below(4) != 0) {
+    const auto near = candidates(clip(offer, {*preferred_, *preferred_ + kPreferredChunks}),
+                                 neighbour, avoid_duplicates);
+    if (!near.empty()) looked_at = near;
+  }
+  if (total_length(looked_at) > kWindowChunks) {
+    const auto centre = nois::random_id(looked_at, rng);
+    if (centre) {
+      const uint32_t last = *centre > UINT32_MAX - static_cast<uint32_t>(kWindowChunks)
+                                ? UINT32_MAX
+                                : *centre + static_cast<uint32_t>(kWindowChunks);
+      const auto near = clip(looked_at, {*centre, last});
+      if (!candidates(near, neighbour, avoid_duplicates).empty()) looked_at = near;
+    }
+  }
+  auto from = candidates(looked_at, neighbour, avoid_duplicates);
+  std::vector<uint32_t> out;
+  while (out.size() < count) {
+    const auto id = nois::random_id(from, rng);
+    if (!id) break;
+    subtract(from, {*id, *id});
+    out.push_back(*id);
+  }
+  return out;
+}
+
+Download& Downloads::add(Instant now, const content::FileRecord& record,
+                         std::unique_ptr<content::Storage> storage) {
+  all_.push_back(std::make_unique<Download>(now, static_cast<DownloadId>(next_id_++), record,
+                                            std::move(storage)));
+  active_.push_back(all_.back().get());
+  return *all_.back();
+}
+
+void Downloads::retire(DownloadId id) {
+  std::erase_if(active_, [&](const Download* d) { return d->id() == id; });
+}
+
+void Downloads::remove(DownloadId id) {
+  retire(id);
+  std::erase_if(all_, [&](const auto& d) { return d->id() == id; });
+}
+
+Download* Downloads::find(DownloadId id) {
+  const auto found = std::ranges::find_if(all_, [&](const auto& d) { return d->id() == id; });
+  return found == all_.end() ? nullptr : found->get();
+}
+
+Download* Downloads::fetching(content::FileId object) {
+  const auto found = std::ranges::find_if(
+      active_, [&](Download* d) { return d->current().info().id == object; });
+  return found == active_.end() ? nullptr : *found;
+}
+
+const content::ChunkStore* Downloads::store(content::FileId file) const {
+  for (const auto& download : all_) {
+    for (const auto& store : download->stores()) {
+      if (store->info().id == file) return store.get();
+    }
+  }
+  return nullptr;
+}
+
+bool Downloads::knows(content::FileId file) { return store(file) != nullptr; }
+
+std::optional<std::vector<nois::Interval>> Downloads::lacking(
+    content::FileId file, std::span<const nois::Interval> theirs) {
+  const content::ChunkStore* held = store(file);
+  if (held == nullptr) return {};
+  return (relay_unverified ? held->held() : held->verified()).difference(theirs);
+}
+
+Holdings::Chunk Downloads::read_chunk(content::FileId file, uint32_t chunk,
+                                      std::span<uint8_t> out) {
+  const content::ChunkStore* held = store(file);
+  if (held == nullptr || chunk >= held->geometry().chunk_count()) return {};
+  const bool verified = held->metachunk_verified(held->geometry().metachunk_of(chunk));
+  if (!verified && !relay_unverified) return {};
+  return {held->read_chunk(chunk, out), verified};
+}
+
+}  // namespace fb::roulette

@@ -1,0 +1,96 @@
+// The files that a peer fetches, and what it can pass on of them.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <unordered_map>
+#include <vector>
+
+#include "content/chunk_store.h"
+#include "content/file_record.h"
+#include "roulette/peer_node.h"
+#include "roulette/send_side.h"
+
+namespace fb::roulette {
+
+// One file on its way: first its hash lists, deepest first, then the file itself.
+class Download {
+ public:
+  Download(Instant now, DownloadId id, content::FileRecord record,
+           std::unique_ptr<content::Storage> storage);
+
+  [[nodiscard]] DownloadId id() const { return id_; }
+  [[nodiscard]] const content::FileRecord& record() const { return record_; }
+  // The object that is being fetched now; the file itself once it is complete.
+  [[nodiscard]] content::ChunkStore& current() { return *stores_.back(); }
+  [[nodiscard]] const content::ChunkStore& current() const { return *stores_.back(); }
+  // The store of the file itself; null while hash lists are fetched.
+  [[nodiscard]] const content::ChunkStore* file() const;
+  [[nodiscard]] bool complete() const;
+  // To be called while current() is complete and complete() is false: goes on to the next object.
+  // False when the list does not fit the record.
+  [[nodiscard]] bool advance_level();
+  [[nodiscard]] const std::vector<std::unique_ptr<content::ChunkStore>>& stores() const {
+    return stores_;
+  }
+
+  // At most `count` chunks of current() out of `offer`, at random (the paper's choice), that are
+  // neither held nor in flight elsewhere. A MetaChunk that must come from one sender is left to
+  // the neighbour it was given to.
+  [[nodiscard]] std::vector<uint32_t> choose(std::span<const nois::Interval> offer, size_t count,
+                                             NeighbourId neighbour, bool avoid_duplicates,
+                                             Rng& rng);
+  // Whether `offer` has anything that is not held, in flight or not.
+  [[nodiscard]] bool wants_any(std::span<const nois::Interval> offer) const;
+
+  // The neighbour is gone or was silent: what was to come from it alone may come from another.
+  void release_claims(NeighbourId neighbour);
+  void prefer(uint64_t offset);
+  nois::IntervalSet in_flight;
+  Instant last_progress{};
+
+ private:
+  [[nodiscard]] std::vector<nois::Interval> candidates(std::span<const nois::Interval> offer,
+                                                       NeighbourId neighbour,
+                                                       bool avoid_duplicates);
+  void reserve_single_sources(std::vector<nois::Interval>& candidates, NeighbourId neighbour);
+
+  DownloadId id_;
+  content::FileRecord record_;
+  std::unique_ptr<content::Storage> storage_;
+  std::vector<std::unique_ptr<content::ChunkStore>> stores_;
+  size_t levels_left_ = 0;               // hash lists still to be fetched, current() included
+  std::optional<uint32_t> preferred_;    // chunk of the file from which somebody reads
+  // Whom a MetaChunk that failed while mixed was given to.
+  std::unordered_map<uint32_t, NeighbourId> single_sources_;
+};
+
+class Downloads final : public Holdings {
+ public:
+  Download& add(Instant now, const content::FileRecord& record,
+                std::unique_ptr<content::Storage> storage);
+  void remove(DownloadId id);
+  [[nodiscard]] Download* find(DownloadId id);
+  // The unfinished download whose current object this is.
+  [[nodiscard]] Download* fetching(content::FileId object);
+  // Unfinished ones, in the order they began.
+  [[nodiscard]] const std::vector<Download*>& active() const { return active_; }
+  // To be called when a download completed or failed.
+  void retire(DownloadId id);
+
+  bool knows(content::FileId file) override;
+  std::optional<std::vector<nois::Interval>> lacking(
+      content::FileId file, std::span<const nois::Interval> theirs) override;
+  Chunk read_chunk(content::FileId file, uint32_t chunk, std::span<uint8_t> out) override;
+
+  bool relay_unverified = true;
+
+ private:
+  [[nodiscard]] const content::ChunkStore* store(content::FileId file) const;
+
+  uint32_t next_id_ = 1;
+  std::vector<std::unique_ptr<Download>> all_;
+  std::vector<Download*> active_;
+};
+
+}  // namespace fb::roulette

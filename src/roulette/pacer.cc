@@ -1,0 +1,67 @@
+#include "roulette/pacer.h"
+
+#include <algorithm>
+
+namespace fb::roulette {
+namespace {
+
+constexpr size_t kSpareMax = 128;
+
+ByteCount on_the_wire(size_t datagram_size) { return {datagram_size + kIpUdpHeaderBytes}; }
+
+}  // namespace
+
+bool Pacer::send(Instant now, Lane lane, const Endpoint& to, std::span<const uint8_t> datagram) {
+  if (!rate_.limited()) {
+    transport_.send(to, datagram);
+    return true;
+  }
+  const bool idle = control_.empty() && data_.empty() && free_at_ <= now;
+  if (idle) {
+    release(now, to, datagram);
+    return true;
+  }
+  const ByteCount size = on_the_wire(datagram.size());
+  const ByteCount reserve{lane == Lane::kControl ? queue_limit_.bytes / 4 : 0};
+  if (queued_ + size > queue_limit_ + reserve) return false;
+  Item item{to, {}};
+  if (!spare_.empty()) {
+    item.bytes = std::move(spare_.back());
+    spare_.pop_back();
+  }
+  item.bytes.assign(datagram.begin(), datagram.end());
+  (lane == Lane::kControl ? control_ : data_).push_back(std::move(item));
+  queued_ += size;
+  return true;
+}
+
+void Pacer::release(Instant now, const Endpoint& to, std::span<const uint8_t> datagram) {
+  free_at_ = std::max(free_at_, now) + rate_.time_for(on_the_wire(datagram.size()));
+  transport_.send(to, datagram);
+}
+
+void Pacer::advance(Instant now) {
+  while (free_at_ <= now || !rate_.limited()) {
+    auto& lane = control_.empty() ? data_ : control_;
+    if (lane.empty()) return;
+    Item item = std::move(lane.front());
+    lane.pop_front();
+    queued_ = queued_ - on_the_wire(item.bytes.size());
+    // A late call catches up, so that lateness of timers does not lower the rate: the next
+    // datagram is due from the previous one's end. Idle time was already cut off by send().
+    free_at_ = free_at_ + rate_.time_for(on_the_wire(item.bytes.size()));
+    transport_.send(item.to, item.bytes);
+    if (spare_.size() < kSpareMax) spare_.push_back(std::move(item.bytes));
+  }
+}
+
+Instant Pacer::next_deadline() const {
+  return control_.empty() && data_.empty() ? Instant::never() : free_at_;
+}
+
+void Pacer::set_rate(Instant now, BitRate rate) {
+  rate_ = rate;
+  free_at_ = std::min(free_at_, now + milliseconds(100));
+}
+
+}  // namespace fb::roulette

@@ -1,0 +1,382 @@
+// A datagram's way through a peer:
+//   1. receive(): header, then whom it is for: the seeder link, our name (HELLO), or a neighbour;
+//   2. admit(): a stranger that proves its address becomes a neighbour; a known one must come from
+//      its address;
+//   3. dispatch(): the message goes to receive side, send side, overlay or seeder link;
+//   4. on_chunk(): what a chunk means for credit, pollution and the download;
+//   5. settle(): who is dead is buried; advance(): who has all leaves.
+#include "roulette/peer_node.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "roulette/core.h"
+#include "roulette/downloads.h"
+#include "roulette/overlay.h"
+#include "roulette/receive_side.h"
+#include "roulette/seeder_link.h"
+#include "roulette/send_side.h"
+
+namespace fb::roulette {
+
+struct PeerNode::Impl {
+  Impl(const PeerOptions& options, Transport& transport)
+      : core(options.config, options.secret, options.choice_seed, options.prefix, transport),
+        link(core, options.seeder, options.key, events),
+        send_side(core, downloads, /*generous=*/false),
+        receive_side(core, downloads,
+                     {.on_chunk = [this](Instant now, Download& download,
+                                         const content::ChunkStore::Result& result) {
+                        on_chunk(now, download, result);
+                      },
+                      .on_dead = [this](Instant, Neighbour& n) { overlay.mark_dead(n); },
+                      .cookie = [this] { return link.cookie(); }}),
+        overlay(core, downloads, send_side, receive_side, link) {
+    downloads.relay_unverified = options.config.relay_unverified;
+  }
+
+  void receive(Instant now, const Endpoint& from, std::span<const uint8_t> datagram);
+  void from_seeder(Instant now, const Endpoint& from, const wire::Message& message);
+  Neighbour* admit(Instant now, const Endpoint& from, const wire::Datagram& datagram);
+  void dispatch(Instant now, Neighbour& from, const wire::Message& message);
+  void on_chunk(Instant now, Download& download, const content::ChunkStore::Result& result);
+  void on_senders(Instant now, const content::ChunkStore::Result& result);
+  void on_object_complete(Instant now, Download& download);
+  void fail(Instant now, Download& download, FetchFailure why);
+  void settle(Instant now);
+  void leave(Instant now);
+  void give_up_stalled(Instant now);
+  void advance(Instant now);
+  [[nodiscard]] Instant next_deadline() const;
+  [[nodiscard]] bool in_swarm() const { return joined_at != Instant::never(); }
+
+  std::vector<PeerEvent> events;
+  Core core;
+  Downloads downloads;
+  SeederLink link;
+  SendSide send_side;
+  ReceiveSide receive_side;
+  Overlay overlay;
+  Instant joined_at = Instant::never();
+  Instant idle_since = Instant::never();  // nothing to fetch since then
+};
+
+void PeerNode::Impl::receive(Instant now, const Endpoint& from,
+                             std::span<const uint8_t> bytes) {
+  ++core.stats.datagrams_in;
+  core.stats.bytes_in += bytes.size();
+  const auto datagram = wire::decode(bytes);
+  if (!datagram) {
+    switch (datagram.error()) {
+      case wire::DecodeError::kTooShort: return core.drop(Drop::kTooShort);
+      case wire::DecodeError::kVersion: return core.drop(Drop::kVersion);
+      case wire::DecodeError::kUnknownType: return core.drop(Drop::kUnknownType);
+      case wire::DecodeError::kMalformed: return core.drop(Drop::kMalformed);
+    }
+  }
+  if (datagram->header.to == link.token()) {
+    from_seeder(now, from, datagram->message);
+  } else if (datagram->header.to == core.name) {
+    if (const auto* hello = std::get_if<wire::Hello>(&datagram->message)) {
+      overlay.on_hello(now, from, *hello);
+    } else {
+      core.drop(Drop::kWrongRole);
+    }
+  } else if (Neighbour* neighbour = admit(now, from, *datagram)) {
+    neighbour->heard = now;
+    dispatch(now, *neighbour, datagram->message);
+  }
+  settle(now);
+}
+
+void PeerNode::Impl::from_seeder(Instant now, const Endpoint& from, const wire::Message& message) {
+  if (from != link.seeder()) return core.drop(Drop::kChangedAddress);
+  if (const auto* welcome = std::get_if<wire::Welcome>(&message)) {
+    if (!link.on_welcome(now, *welcome)) return core.drop(Drop::kUnexpected);
+    if (!in_swarm()) joined_at = now;
+    overlay.on_referrals(now, welcome->referrals);
+  } else if (const auto* part = std::get_if<wire::ManifestPart>(&message)) {
+    link.on_manifest_part(*part);
+  } else if (const auto* refused = std::get_if<wire::Refused>(&message)) {
+    link.on_refused(*refused);
+  } else {
+    core.drop(Drop::kWrongRole);
+  }
+}
+
+Neighbour* PeerNode::Impl::admit(Instant now, const Endpoint& from,
+                                 const wire::Datagram& datagram) {
+  Neighbour* neighbour = core.find_by_token(datagram.header.to);
+  if (neighbour == nullptr) return overlay.promote(now, from, datagram.header.to);
+  // The path messages are what decides whether an address is right.
+  if (const auto* challenge = std::get_if<wire::PathChallenge>(&datagram.message)) {
+    core.on_path_challenge(now, *neighbour, from, *challenge);
+    return nullptr;
+  }
+  if (const auto* response = std::get_if<wire::PathResponse>(&datagram.message)) {
+    core.on_path_response(*neighbour, from, *response);
+    return nullptr;
+  }
+  if (!core.accept_path(now, *neighbour, from)) return nullptr;
+  if (!neighbour->proven && !std::holds_alternative<wire::HelloReply>(datagram.message)) {
+    // Both called at once and this one was quicker: it has our token, so it is there.
+    if (neighbour->token_out == 0) {
+      core.drop(Drop::kUnproven);
+      return nullptr;
+    }
+    core.mark_proven(*neighbour);
+  }
+  return neighbour;
+}
+
+void PeerNode::Impl::dispatch(Instant now, Neighbour& from, const wire::Message& message) {
+  if (const auto* data = std::get_if<wire::Data>(&message)) {
+    receive_side.on_data(now, from, *data);
+  } else if (const auto* request = std::get_if<wire::SecondHandshake>(&message)) {
+    send_side.on_second_handshake(now, from, *request);
+  } else if (const auto* first = std::get_if<wire::FirstHandshake>(&message)) {
+    send_side.on_first_handshake(now, from, *first);
+  } else if (const auto* offer = std::get_if<wire::FirstHandshakeReply>(&message)) {
+    receive_side.on_offer(now, from, offer->file, offer->request, offer->offer);
+  } else if (const auto* no_file = std::get_if<wire::NoFile>(&message)) {
+    receive_side.on_no_file(now, from, no_file->file);
+  } else if (const auto* reply = std::get_if<wire::HelloReply>(&message)) {
+    overlay.on_hello_reply(now, from, *reply);
+  } else if (const auto* ask = std::get_if<wire::RecommendRequest>(&message)) {
+    overlay.on_recommend_request(now, from, *ask);
+  } else if (const auto* told = std::get_if<wire::Recommendation>(&message)) {
+    overlay.on_referrals(now, told->referrals);
+  } else if (std::holds_alternative<wire::Bye>(message)) {
+    overlay.remove(now, from);
+  } else {
+    core.drop(Drop::kWrongRole);
+  }
+}
+
+void PeerNode::Impl::on_chunk(Instant now, Download& download,
+                              const content::ChunkStore::Result& result) {
+  using Outcome = content::ChunkStore::Outcome;
+  download.last_progress = now;
+  overlay.on_progress(now);
+  if (result.outcome == Outcome::kStorageFailed) return fail(now, download, FetchFailure::kStorage);
+  if (result.outcome == Outcome::kStored) return;
+  const bool of_file = download.file() != nullptr;
+  const DownloadId id = download.id();
+  if (result.outcome == Outcome::kMetachunkVerified) {
+    ++core.stats.metachunks_verified;
+    if (of_file) events.push_back(MetachunkReady{id, result.metachunk});
+  } else {
+    ++core.stats.metachunks_discarded;
+  }
+  on_senders(now, result);
+  if (download.current().complete()) on_object_complete(now, download);
+}
+
+// Credit becomes firm, or is taken back; who sent bad bytes is struck, or cut off.
+void PeerNode::Impl::on_senders(Instant now, const content::ChunkStore::Result& result) {
+  const bool verified = result.outcome == content::ChunkStore::Outcome::kMetachunkVerified;
+  for (const auto& contribution : result.contributions) {
+    Neighbour* sender = core.find(ReceiveSide::neighbour_of(contribution.sender));
+    if (sender == nullptr) continue;
+    if (verified) {
+      core.ledger.on_verified(sender->account, contribution.bytes);
+    } else {
+      core.ledger.on_discarded(sender->account, contribution.bytes);
+    }
+  }
+  for (const content::SenderId polluter : result.polluters) {
+    Neighbour* sender = core.find(ReceiveSide::neighbour_of(polluter));
+    if (sender == nullptr) continue;
+    // Who vouched for a bad chunk lied. Who merely passed one on may be a victim too, once.
+    sender->strikes += ReceiveSide::vouched(polluter) ? core.config.pollution_strikes : 1;
+    if (sender->strikes < core.config.pollution_strikes) continue;
+    receive_side.release(*sender);
+    core.ban(now, *sender);
+  }
+}
+
+void PeerNode::Impl::on_object_complete(Instant now, Download& download) {
+  const DownloadId id = download.id();
+  if (download.complete()) {
+    const content::FileId object = download.current().info().id;
+    downloads.retire(id);
+    receive_side.on_download_ended(now, object);
+    events.push_back(DownloadComplete{id});
+    return;
+  }
+  const content::FileId list = download.current().info().id;
+  if (!download.advance_level()) return fail(now, download, FetchFailure::kBadManifest);
+  receive_side.on_download_ended(now, list);
+  receive_side.on_new_download(now);
+}
+
+void PeerNode::Impl::fail(Instant now, Download& download, FetchFailure why) {
+  const DownloadId id = download.id();
+  const content::FileId object = download.current().info().id;
+  downloads.retire(id);
+  receive_side.on_download_ended(now, object);
+  events.push_back(DownloadFailed{id, why});
+}
+
+void PeerNode::Impl::settle(Instant now) {
+  overlay.bury(now);
+  if (!downloads.active().empty() || link.busy()) {
+    idle_since = Instant::never();
+  } else if (idle_since == Instant::never()) {
+    idle_since = now;
+  }
+}
+
+void PeerNode::Impl::leave(Instant now) {
+  if (!in_swarm()) return;
+  overlay.leave(now, now - joined_at);
+  link.reset();
+  joined_at = Instant::never();
+  events.push_back(LeftSwarm{});
+}
+
+void PeerNode::Impl::give_up_stalled(Instant now) {
+  std::vector<Download*> stalled;
+  for (Download* download : downloads.active()) {
+    if (now - download->last_progress >= core.config.give_up) stalled.push_back(download);
+  }
+  for (Download* download : stalled) fail(now, *download, FetchFailure::kStalled);
+}
+
+void PeerNode::Impl::advance(Instant now) {
+  core.pacer.advance(now);
+  std::vector<NeighbourId> due;
+  for (const auto& neighbour : core.neighbours()) {
+    if (neighbour->receiving.deadline <= now) due.push_back(neighbour->id);
+  }
+  for (const NeighbourId id : due) {
+    if (Neighbour* neighbour = core.find(id)) receive_side.on_timer(now, *neighbour);
+  }
+  link.advance(now);
+  overlay.advance(now);
+  give_up_stalled(now);
+  settle(now);
+  // Only here: between two calls the shell may have found a new file to fetch in the events.
+  if (in_swarm() && idle_since != Instant::never() && events.empty() &&
+      now - idle_since >= core.config.linger) {
+    leave(now);
+  }
+}
+
+Instant PeerNode::Impl::next_deadline() const {
+  Instant next = std::min({core.pacer.next_deadline(), link.next_deadline(),
+                           overlay.next_deadline()});
+  for (const auto& neighbour : core.neighbours()) {
+    next = std::min(next, neighbour->receiving.deadline);
+  }
+  for (const Download* download : downloads.active()) {
+    next = std::min(next, download->last_progress + core.config.give_up);
+  }
+  if (in_swarm() && idle_since != Instant::never()) {
+    next = std::min(next, idle_since + core.config.linger);
+  }
+  return next;
+}
+
+PeerNode::PeerNode(const PeerOptions& options, Transport& transport)
+    : impl_(std::make_unique<Impl>(options, transport)) {}
+PeerNode::~PeerNode() = default;
+
+RequestId PeerNode::find_file(Instant now, std::string path) {
+  impl_->idle_since = Instant::never();
+  return impl_->link.find(now, std::move(path));
+}
+
+DownloadId PeerNode::download(Instant now, const content::FileRecord& record,
+                              std::unique_ptr<content::Storage> storage) {
+  Impl& impl = *impl_;
+  Download& download = impl.downloads.add(now, record, std::move(storage));
+  const DownloadId id = download.id();
+  if (download.current().complete()) {
+    impl.on_object_complete(now, download);  // an empty file
+  } else {
+    impl.idle_since = Instant::never();
+    if (!impl.link.joined()) impl.link.rejoin(now);
+    impl.receive_side.on_new_download(now);
+    impl.overlay.greet(now);
+  }
+  impl.settle(now);
+  return id;
+}
+
+void PeerNode::prefer(DownloadId id, uint64_t offset) {
+  if (Download* download = impl_->downloads.find(id)) download->prefer(offset);
+}
+
+bool PeerNode::read(DownloadId id, uint64_t offset, std::span<uint8_t> out) const {
+  const Download* download = impl_->downloads.find(id);
+  return download != nullptr && download->file() != nullptr &&
+         download->file()->read_verified(offset, out);
+}
+
+uint64_t PeerNode::readable(DownloadId id, uint64_t offset) const {
+  const Download* download = impl_->downloads.find(id);
+  if (download == nullptr || download->file() == nullptr) return 0;
+  const content::Geometry& geometry = download->file()->geometry();
+  if (offset >= geometry.length) return 0;
+  const auto first = static_cast<uint32_t>(offset / geometry.chunk_size);
+  const uint32_t last = geometry.chunk_count() - 1;
+  const auto missing = download->file()->verified().missing_within({first, last});
+  const uint64_t end =
+      missing.empty() ? geometry.length : geometry.chunk_offset(missing.front().first);
+  return end > offset ? end - offset : 0;
+}
+
+uint64_t PeerNode::verified_bytes(DownloadId id) const {
+  const Download* download = impl_->downloads.find(id);
+  if (download == nullptr || download->file() == nullptr) return 0;
+  const content::ChunkStore& file = *download->file();
+  if (file.complete()) return file.geometry().length;
+  // The last chunk may be short; that is made up for only when it is the last to come.
+  return std::min(file.geometry().length, file.verified().count() * file.geometry().chunk_size);
+}
+
+void PeerNode::forget(Instant now, DownloadId id) {
+  Impl& impl = *impl_;
+  Download* download = impl.downloads.find(id);
+  if (download == nullptr) return;
+  const content::FileId object = download->current().info().id;
+  impl.downloads.retire(id);
+  impl.receive_side.on_download_ended(now, object);
+  impl.downloads.remove(id);
+  impl.settle(now);
+}
+
+void PeerNode::leave(Instant now) { impl_->leave(now); }
+
+void PeerNode::receive(Instant now, const Endpoint& from, std::span<const uint8_t> datagram) {
+  impl_->receive(now, from, datagram);
+}
+
+void PeerNode::advance(Instant now) { impl_->advance(now); }
+Instant PeerNode::next_deadline() const { return impl_->next_deadline(); }
+std::vector<PeerEvent> PeerNode::take_events() { return std::exchange(impl_->events, {}); }
+bool PeerNode::has_events() const { return !impl_->events.empty(); }
+
+NodeStats PeerNode::stats() const {
+  NodeStats out = impl_->core.stats;
+  out.neighbours_now = impl_->core.degree();
+  return out;
+}
+
+uint32_t PeerNode::degree() const { return impl_->core.degree(); }
+bool PeerNode::in_swarm() const { return impl_->in_swarm(); }
+
+std::string_view to_string(FetchFailure failure) {
+  switch (failure) {
+    case FetchFailure::kUnreachable: return "the seeder does not answer";
+    case FetchFailure::kStalled: return "neither the seeder nor any peer delivered in time";
+    case FetchFailure::kRefused: return "the seeder refused us: its swarm speaks another profile";
+    case FetchFailure::kBadManifest:
+      return "what the seeder sent is not signed by the key in the link";
+    case FetchFailure::kStorage: return "the downloaded data could not be stored";
+  }
+  return "unknown failure";
+}
+
+}  // namespace fb::roulette

@@ -1,0 +1,164 @@
+#include "roulette/seeder_link.h"
+
+#include <algorithm>
+
+namespace fb::roulette {
+namespace {
+
+// A seeder that restarted does not know our cookie and stays silent; then we join anew.
+constexpr uint32_t kCookieTries = 2;
+constexpr Duration kCookieTrusted = seconds(45);
+constexpr uint32_t kTimeoutDoublings = 3;
+
+}  // namespace
+
+SeederLink::SeederLink(Core& core, const Endpoint& seeder, const content::PublicKey& key,
+                       std::vector<PeerEvent>& events)
+    : core_(core), seeder_(seeder), key_(key), events_(events), token_(core.new_token()) {}
+
+RequestId SeederLink::find(Instant now, std::string path) {
+  const auto id = static_cast<RequestId>(next_request_++);
+  Find& find = finds_[id];
+  find.id = id;
+  find.path = std::move(path);
+  find.started = now;
+  ask(now, find);
+  return id;
+}
+
+void SeederLink::rejoin(Instant now) {
+  // The cookie makes a short message do; when it is not honoured, a whole JOIN follows.
+  if (joins_unanswered_ > 0 || now - welcomed_ > kCookieTrusted) cookie_.reset();
+  send_join(now, {});
+}
+
+void SeederLink::reset() {
+  cookie_.reset();
+  join_is_out_ = false;
+  joins_unanswered_ = 0;
+}
+
+Duration SeederLink::timeout_after(uint32_t tries) {
+  const uint32_t doublings = std::min(tries, kTimeoutDoublings);
+  const Duration jitter{static_cast<int64_t>(core_.rng.below(100'000'000))};
+  return core_.config.join_timeout * (int64_t{1} << doublings) + jitter;
+}
+
+void SeederLink::send_join(Instant now, const std::string& path) {
+  wire::Join join{core_.config.profile, token_, core_.name, cookie_, path};
+  core_.send(now, Lane::kControl, seeder_, 0, join);
+  ++core_.stats.joins;
+  ++joins_unanswered_;
+  join_is_out_ = true;
+}
+
+void SeederLink::ask(Instant now, Find& find) {
+  if (cookie_ && (find.tries >= kCookieTries || now - welcomed_ > kCookieTrusted)) cookie_.reset();
+  find.deadline = now + timeout_after(find.tries);
+  if (cookie_) {
+    core_.send(now, Lane::kControl, seeder_, 0,
+               wire::ManifestRequest{token_, *cookie_, static_cast<uint16_t>(find.id), find.path});
+  } else if (!join_is_out_ || find.tries > 0) {
+    joined_with_ = find.id;
+    send_join(now, find.path);
+  }
+  // Otherwise somebody else's JOIN is out; its WELCOME lets us ask.
+  ++find.tries;
+}
+
+bool SeederLink::on_welcome(Instant now, const wire::Welcome& message) {
+  ever_heard_ = true;
+  if (!join_is_out_) return false;
+  join_is_out_ = false;
+  joins_unanswered_ = 0;
+  cookie_ = message.cookie;
+  seeder_name_ = message.seeder_name;
+  welcomed_ = now;
+  for (auto& [id, find] : finds_) {
+    if (id == joined_with_) continue;  // its manifest comes with the WELCOME
+    find.tries = 0;
+    ask(now, find);
+  }
+  return true;
+}
+
+void SeederLink::on_manifest_part(const wire::ManifestPart& message) {
+  ever_heard_ = true;
+  const auto found =
+      message.request == 0
+          ? finds_.find(joined_with_)
+          : std::ranges::find_if(finds_, [&](const auto& entry) {
+              return static_cast<uint16_t>(entry.first) == message.request;
+            });
+  if (found == finds_.end()) {
+    core_.drop(Drop::kUnexpected);
+    return;
+  }
+  Find& find = found->second;
+  if (message.parts == 0) {
+    events_.push_back(FileMissing{find.id});
+    finds_.erase(found);
+    return;
+  }
+  if (find.parts.size() != message.parts) find.parts.assign(message.parts, {});
+  find.parts[message.part].assign(message.bytes.begin(), message.bytes.end());
+  const bool whole =
+      std::ranges::none_of(find.parts, [](const auto& part) { return part.empty(); });
+  if (whole) finish(find);
+}
+
+void SeederLink::finish(Find& find) {
+  std::vector<uint8_t> blob;
+  for (const auto& part : find.parts) blob.insert(blob.end(), part.begin(), part.end());
+  auto manifest = content::decode_manifest_blob(blob, key_);
+  if (!manifest || manifest->record.path != find.path) {
+    // Perhaps parts of two versions of the site: ask again until the time is up.
+    core_.drop(Drop::kBadManifest);
+    find.parts.clear();
+    if (manifest || manifest.error() != content::ContentError::kBadSignature) return;
+    events_.push_back(FindFailed{find.id, FetchFailure::kBadManifest});
+    finds_.erase(find.id);
+    return;
+  }
+  events_.push_back(FileFound{find.id, std::move(*manifest)});
+  finds_.erase(find.id);
+}
+
+void SeederLink::on_refused(const wire::Refused& message) {
+  ever_heard_ = true;
+  if (!join_is_out_) {
+    core_.drop(Drop::kUnexpected);
+    return;
+  }
+  if (message.reason == wire::RefusedReason::kBusy) return;  // the next try may be luckier
+  join_is_out_ = false;
+  for (const auto& [id, find] : finds_) {
+    events_.push_back(FindFailed{id, FetchFailure::kRefused});
+  }
+  finds_.clear();
+}
+
+void SeederLink::advance(Instant now) {
+  std::vector<RequestId> due;
+  for (const auto& [id, find] : finds_) {
+    if (find.deadline <= now) due.push_back(id);
+  }
+  for (const RequestId id : due) {
+    Find& find = finds_.at(id);
+    if (now - find.started >= core_.config.give_up) {
+      events_.push_back(
+          FindFailed{id, ever_heard_ ? FetchFailure::kStalled : FetchFailure::kUnreachable});
+      finds_.erase(id);
+    } else {
+      ask(now, find);
+    }
+  }
+}
+
+Instant SeederLink::next_deadline() const {
+  Instant next = Instant::never();
+  for (const auto& [id, find] : finds_) next = std::min(next, find.deadline);
+  return next;
+}
+
+}  // namespace fb::roulette

@@ -1,0 +1,75 @@
+// A peer's dealings with the seeder as such: joining, manifests, joining again when the swarm ran
+// dry. (As a holder of chunks the seeder is a neighbour like others.)
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "content/site_manifest.h"
+#include "roulette/core.h"
+#include "roulette/peer_node.h"
+
+namespace fb::roulette {
+
+class SeederLink {
+ public:
+  SeederLink(Core& core, const Endpoint& seeder, const content::PublicKey& key,
+             std::vector<PeerEvent>& events);
+
+  RequestId find(Instant now, std::string path);
+  // JOIN without a path: new referrals, a new cookie. Bounded by the caller's patience.
+  void rejoin(Instant now);
+  // Forgets the membership; requests stay and will join again.
+  void reset();
+
+  // The token that the seeder's answers carry.
+  [[nodiscard]] wire::Token token() const { return token_; }
+  [[nodiscard]] const Endpoint& seeder() const { return seeder_; }
+  [[nodiscard]] std::optional<wire::Cookie> cookie() const { return cookie_; }
+  [[nodiscard]] wire::Token seeder_name() const { return seeder_name_; }
+  [[nodiscard]] bool joined() const { return cookie_.has_value(); }
+  [[nodiscard]] bool busy() const { return !finds_.empty(); }
+  [[nodiscard]] bool ever_heard() const { return ever_heard_; }
+
+  // False when the message was not awaited.
+  bool on_welcome(Instant now, const wire::Welcome& message);
+  void on_manifest_part(const wire::ManifestPart& message);
+  void on_refused(const wire::Refused& message);
+
+  void advance(Instant now);
+  [[nodiscard]] Instant next_deadline() const;
+
+ private:
+  struct Find {
+    RequestId id{};
+    std::string path;
+    Instant started{};
+    Instant deadline{};
+    uint32_t tries = 0;
+    std::vector<std::vector<uint8_t>> parts;  // empty: that part is missing
+  };
+  void ask(Instant now, Find& find);
+  void send_join(Instant now, const std::string& path);
+  void finish(Find& find);
+  [[nodiscard]] Duration timeout_after(uint32_t tries);
+
+  Core& core_;
+  Endpoint seeder_;
+  content::PublicKey key_;
+  std::vector<PeerEvent>& events_;
+  wire::Token token_;
+  std::optional<wire::Cookie> cookie_;
+  wire::Token seeder_name_ = 0;
+  Instant welcomed_{};
+  bool ever_heard_ = false;
+  bool join_is_out_ = false;
+  uint32_t joins_unanswered_ = 0;
+  uint32_t next_request_ = 1;
+  // The find whose path the last JOIN carried.
+  RequestId joined_with_{};
+  std::map<RequestId, Find> finds_;
+};
+
+}  // namespace fb::roulette
