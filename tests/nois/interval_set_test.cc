@@ -1,0 +1,261 @@
+// The skiplist against a slow model: a std::set of ids.
+#include "nois/interval_set.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <set>
+#include <string>
+#include <utility>
+
+#include "catch.h"
+
+namespace fb::nois {
+namespace {
+
+constexpr uint32_t kLastId = 0xffffffff;
+
+// A model of ids 0 to kWindow - 1, which is laid at the start or at the end of all ids, so that
+// both edges are met.
+constexpr uint32_t kWindow = 160;
+
+class Model {
+ public:
+  explicit Model(uint32_t base) : base_(base) {}
+
+  uint64_t insert(Interval range) {
+    uint64_t added = 0;
+    for (uint64_t id = range.first; id <= range.last; ++id) {
+      added += ids_.insert(id).second ? 1U : 0U;
+    }
+    return added;
+  }
+  uint64_t erase(Interval range) {
+    uint64_t removed = 0;
+    for (uint64_t id = range.first; id <= range.last; ++id) removed += ids_.erase(id);
+    return removed;
+  }
+  void clear() { ids_.clear(); }
+  [[nodiscard]] bool contains(uint32_t id) const { return ids_.contains(id); }
+  [[nodiscard]] uint64_t count() const { return ids_.size(); }
+  // The runs of ids in `range` for which `wanted` holds.
+  template <typename Wanted>
+  [[nodiscard]] std::vector<Interval> runs(Interval range, Wanted wanted) const {
+    std::vector<Interval> out;
+    for (uint64_t id = range.first; id <= range.last; ++id) {
+      const auto narrow = static_cast<uint32_t>(id);
+      if (!wanted(narrow)) continue;
+      if (!out.empty() && out.back().last + uint64_t{1} == id) {
+        out.back().last = narrow;
+      } else {
+        out.push_back({narrow, narrow});
+      }
+    }
+    return out;
+  }
+  [[nodiscard]] std::vector<Interval> held(Interval range) const {
+    return runs(range, [this](uint32_t id) { return contains(id); });
+  }
+  [[nodiscard]] std::vector<Interval> missing(Interval range) const {
+    return runs(range, [this](uint32_t id) { return !contains(id); });
+  }
+  [[nodiscard]] Interval window() const { return {base_, base_ + (kWindow - 1)}; }
+
+ private:
+  uint32_t base_;
+  std::set<uint64_t> ids_;
+};
+
+Interval random_range(const Model& model, Rng& rng) {
+  // Mostly short ranges, so that many intervals come to be.
+  const uint64_t length = rng.below(4) == 0 ? rng.below(kWindow) : rng.below(6);
+  const uint64_t first = model.window().first + rng.below(kWindow);
+  return {static_cast<uint32_t>(first),
+          static_cast<uint32_t>(std::min<uint64_t>(first + length, model.window().last))};
+}
+
+void check_same(const IntervalSet& set, const Model& model, Rng& rng) {
+  const auto held = model.held(model.window());
+  REQUIRE(set.count() == model.count());
+  REQUIRE(set.empty() == (model.count() == 0));
+  REQUIRE(set.intervals() == held);
+  REQUIRE(set.interval_count() == held.size());
+
+  const Interval range = random_range(model, rng);
+  REQUIRE(set.contains(range.first) == model.contains(range.first));
+  const auto inside = model.held(range);
+  REQUIRE(set.within(range) == inside);
+  REQUIRE(set.missing_within(range) == model.missing(range));
+  uint64_t inside_count = 0;
+  for (const Interval& interval : inside) inside_count += interval.length();
+  REQUIRE(set.count_in(range) == inside_count);
+
+  auto longest = held;
+  std::sort(longest.begin(), longest.end(), [](const Interval& a, const Interval& b) {
+    return std::pair(b.length(), uint64_t{a.first}) < std::pair(a.length(), uint64_t{b.first});
+  });
+  const size_t k = rng.below(12);
+  longest.resize(std::min(k, longest.size()));
+  REQUIRE(set.top_intervals(k) == longest);
+
+  std::vector<Interval> other(rng.below(8));
+  for (Interval& interval : other) interval = random_range(model, rng);
+  const auto left = model.runs(model.window(), [&](uint32_t id) {
+    return model.contains(id) && std::none_of(other.begin(), other.end(), [id](const Interval& i) {
+             return i.first <= id && id <= i.last;
+           });
+  });
+  REQUIRE(set.difference(other) == left);
+}
+
+void run_model(uint64_t seed, uint32_t base, int steps) {
+  INFO("seed " << seed << "; replay: FLASHBACK_SEED=" << seed << " test_nois \"*model*\"");
+  Rng rng(seed);
+  IntervalSet set;
+  Model model(base);
+  for (int step = 0; step < steps; ++step) {
+    const Interval range = random_range(model, rng);
+    switch (rng.below(16)) {
+      case 0:
+        set = IntervalSet(set);
+        break;
+      case 1: {
+        IntervalSet moved(std::move(set));
+        set = std::move(moved);
+        break;
+      }
+      case 2:
+        if (rng.below(20) == 0) {
+          set.clear();
+          model.clear();
+        }
+        break;
+      case 3:
+      case 4:
+      case 5:
+      case 6:
+      case 7:
+      case 8:
+        REQUIRE(set.erase(range) == model.erase(range));
+        break;
+      default:
+        REQUIRE(set.insert(range) == model.insert(range));
+    }
+    check_same(set, model, rng);
+  }
+  // The same ids in another order make the same set.
+  IntervalSet again;
+  auto intervals = set.intervals();
+  for (size_t i = intervals.size(); i > 1; --i) {
+    std::swap(intervals[i - 1], intervals[rng.below(i)]);
+  }
+  for (const Interval& interval : intervals) again.insert(interval);
+  REQUIRE(again == set);
+  const Interval changed{base + 7, base + 7};
+  if (again.erase(changed) == 0) again.insert(changed);
+  REQUIRE_FALSE(again == set);
+}
+
+TEST_CASE("interval set behaves as its model") {
+  std::vector<uint64_t> seeds{1, 2, 3, 4, 5, 6, 7, 8};
+  if (const char* const given = std::getenv("FLASHBACK_SEED")) seeds = {std::stoull(given)};
+  for (const uint64_t seed : seeds) {
+    run_model(seed, 0, 1500);
+    run_model(seed, kLastId - (kWindow - 1), 1500);
+    run_model(seed, 70'000, 500);
+  }
+}
+
+TEST_CASE("interval set at the edges of all ids") {
+  IntervalSet set;
+  REQUIRE(set.empty());
+  REQUIRE(set.missing_within({0, kLastId}) == std::vector<Interval>{{0, kLastId}});
+  REQUIRE(set.insert({kLastId, kLastId}) == 1);
+  REQUIRE(set.insert({0, 0}) == 1);
+  REQUIRE(set.contains(0));
+  REQUIRE(set.contains(kLastId));
+  REQUIRE_FALSE(set.contains(1));
+  REQUIRE(set.missing_within({0, kLastId}) == std::vector<Interval>{{1, kLastId - 1}});
+  REQUIRE(set.insert({0, kLastId}) == (uint64_t{1} << 32) - 2);
+  REQUIRE(set.count() == uint64_t{1} << 32);
+  REQUIRE(set.interval_count() == 1);
+  REQUIRE(set.missing_within({0, kLastId}).empty());
+  REQUIRE(set.difference({}) == std::vector<Interval>{{0, kLastId}});
+  const std::vector<Interval> others{{kLastId, kLastId}, {5, 9}, {9, 5}, {7, 12}};
+  REQUIRE(set.difference(others) == std::vector<Interval>{{0, 4}, {13, kLastId - 1}});
+  REQUIRE(set.erase({kLastId, kLastId}) == 1);
+  REQUIRE(set.erase({0, 0}) == 1);
+  REQUIRE(set.intervals() == std::vector<Interval>{{1, kLastId - 1}});
+  REQUIRE(set.erase({0, kLastId}) == (uint64_t{1} << 32) - 2);
+  REQUIRE(set.empty());
+}
+
+TEST_CASE("interval set that was moved from is empty and usable") {
+  IntervalSet set;
+  set.insert({3, 5});
+  IntervalSet other(std::move(set));
+  REQUIRE(set.empty());  // NOLINT: the header promises it
+  REQUIRE(set.intervals().empty());
+  REQUIRE(set.top_intervals(3).empty());
+  REQUIRE(set.insert({1, 1}) == 1);
+  REQUIRE(other.count() == 3);
+  REQUIRE_FALSE(set == other);
+}
+
+TEST_CASE("interval set with many intervals stays quick") {
+  // Every second id of 200,000: with a linear search this would take minutes.
+  IntervalSet set;
+  constexpr uint32_t kCount = 200'000;
+  for (uint32_t i = 0; i < kCount; ++i) {
+    const uint32_t id = static_cast<uint32_t>(uint64_t{i} * 77'773 % kCount) * 2;
+    REQUIRE(set.insert({id, id}) == 1);
+  }
+  REQUIRE(set.interval_count() == kCount);
+  REQUIRE(set.insert({0, 2 * kCount}) == kCount + 1);
+  REQUIRE(set.interval_count() == 1);
+}
+
+TEST_CASE("random id is uniform over ids, not over intervals") {
+  const std::vector<Interval> intervals{{5, 5}, {10, 49}, {kLastId - 8, kLastId}};
+  std::vector<uint32_t> ids;
+  for (const Interval& interval : intervals) {
+    for (uint64_t id = interval.first; id <= interval.last; ++id) {
+      ids.push_back(static_cast<uint32_t>(id));
+    }
+  }
+  constexpr uint64_t kSeed = 20240607;
+  INFO("seed " << kSeed);
+  Rng rng(kSeed);
+  std::vector<double> hits(ids.size());
+  constexpr int kDraws = 100'000;
+  for (int i = 0; i < kDraws; ++i) {
+    const auto id = random_id(intervals, rng);
+    REQUIRE(id.has_value());
+    const auto place = std::lower_bound(ids.begin(), ids.end(), *id);
+    REQUIRE((place != ids.end() && *place == *id));
+    hits[static_cast<size_t>(place - ids.begin())] += 1;
+  }
+  const double expected = static_cast<double>(kDraws) / static_cast<double>(ids.size());
+  double chi_square = 0;
+  for (const double count : hits) chi_square += (count - expected) * (count - expected) / expected;
+  // 49 degrees of freedom: mean 49, standard deviation 9.9; 100 is five of them away.
+  REQUIRE(chi_square < 100);
+  REQUIRE(chi_square > 15);
+}
+
+TEST_CASE("random id of nothing is nothing, and reaches all ids there are") {
+  Rng rng(1);
+  REQUIRE_FALSE(random_id({}, rng).has_value());
+  const std::vector<Interval> all{{0, kLastId}};
+  bool high = false;
+  bool low = false;
+  for (int i = 0; i < 64; ++i) {
+    const uint32_t id = random_id(all, rng).value();
+    high = high || id > kLastId / 2;
+    low = low || id <= kLastId / 2;
+  }
+  REQUIRE(high);
+  REQUIRE(low);
+}
+
+}  // namespace
+}  // namespace fb::nois
