@@ -1,12 +1,13 @@
+# shellcheck shell=bash
 # Functions that the tools share; sourced by bash, not run. Needs: set -euo pipefail.
 
 repository=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd)
 
 # Styles only where a person looks.
 if [[ -t 1 && -z ${NO_COLOR:-} ]]; then
-  bold=$'\e[1m' faint=$'\e[2m' red=$'\e[31m' green=$'\e[32m' plain=$'\e[0m'
+  bold=$'\e[1m' red=$'\e[31m' plain=$'\e[0m'
 else
-  bold='' faint='' red='' green='' plain=''
+  bold='' red='' plain=''
 fi
 
 heading() { printf '\n%s== %s%s\n' "$bold" "$*" "$plain"; }
