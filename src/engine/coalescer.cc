@@ -36,7 +36,8 @@ bool Coalescer::append(const Endpoint& to, std::span<const uint8_t> bytes, size_
   if (!joins && trains_.size() == limits_.trains) return false;
 
   const auto number = static_cast<uint32_t>(datagrams_.size());
-  datagrams_.push_back({static_cast<uint32_t>(used_bytes_), static_cast<uint32_t>(bytes.size()), 0});
+  datagrams_.push_back(
+      {static_cast<uint32_t>(used_bytes_), static_cast<uint32_t>(bytes.size()), 0});
   std::memcpy(storage_.get() + used_bytes_, bytes.data(), bytes.size());
   used_bytes_ += bytes.size();
 

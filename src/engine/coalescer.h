@@ -35,7 +35,7 @@ struct Train {
   size_t bytes = 0;
   uint32_t first = 0;  // numbers of its first and last datagram
   uint32_t last = 0;
-  bool open = true;    // another datagram may join
+  bool open = true;  // another datagram may join
 };
 
 class Coalescer {

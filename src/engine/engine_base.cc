@@ -66,8 +66,8 @@ void EngineBase::count_drops(uint32_t total) {
 std::expected<FileDescriptor, EngineError> open_event() {
   FileDescriptor event(::eventfd(0, EFD_CLOEXEC));
   if (event.valid()) return event;
-  return std::unexpected(EngineError{EngineError::Code::kSystem,
-                                     "cannot create an event file: " + error_text(errno)});
+  return std::unexpected(
+      EngineError{EngineError::Code::kSystem, "cannot create an event file: " + error_text(errno)});
 }
 
 }  // namespace fb::engine

@@ -38,7 +38,7 @@ struct ReceivedTrain {
   std::span<const uint8_t> name;     // a socket address
   std::span<const uint8_t> control;  // control messages
   std::span<const uint8_t> payload;
-  int flags = 0;                     // recvmsg(2)'s: MSG_TRUNC, …
+  int flags = 0;  // recvmsg(2)'s: MSG_TRUNC, …
 };
 
 class EngineBase : public UdpEngine {

@@ -1,5 +1,5 @@
-// A datagram's way in: poll() → receive() → EngineBase::deliver() → the handler.
-// A datagram's way out: send() → SendQueue → flush().
+// A datagram's way in: poll() -> receive() -> EngineBase::deliver() -> the handler.
+// A datagram's way out: send() -> SendQueue -> flush().
 #include "engine/epoll_backend.h"
 
 #include <sys/epoll.h>
@@ -186,8 +186,8 @@ std::expected<std::unique_ptr<UdpEngine>, EngineError> open_epoll(UdpSocket sock
     ready = ready && ::epoll_ctl(epoll.get(), EPOLL_CTL_ADD, fd, &interest) == 0;
   }
   if (!ready) {
-    return std::unexpected(EngineError{EngineError::Code::kSystem,
-                                       "cannot set up epoll: " + error_text(errno)});
+    return std::unexpected(
+        EngineError{EngineError::Code::kSystem, "cannot set up epoll: " + error_text(errno)});
   }
   return std::make_unique<EpollBackend>(std::move(socket), std::move(event), std::move(epoll),
                                         seam);

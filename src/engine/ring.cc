@@ -17,7 +17,7 @@ constexpr unsigned kSubmissions = 512;
 // this queue never overflows.
 constexpr unsigned kCompletions = 2048;
 constexpr uint16_t kBufferGroup = 0;
-constexpr int kSocketFile = 0;  // its index among the registered files
+constexpr int kSocketFile = 0;     // its index among the registered files
 constexpr size_t kNameBytes = 32;  // a sockaddr_in6, rounded up to align what follows
 constexpr size_t kPageBytes = 4096;
 constexpr size_t kHeadBytes = sizeof(io_uring_recvmsg_out) + kNameBytes + kReceiveControlBytes;

@@ -51,8 +51,7 @@ void SegmentationMemory::remember(const Address& to, size_t segment_bytes, int e
   entry = {to, true, first && may_be_mtu ? segment_bytes - 1 : 0};
 }
 
-SendQueue::SendQueue(const UdpSocket& socket, Counters& counters,
-                     std::function<int(size_t)> refuse)
+SendQueue::SendQueue(const UdpSocket& socket, Counters& counters, std::function<int(size_t)> refuse)
     : socket_(socket),
       counters_(counters),
       refuse_(std::move(refuse)),

@@ -49,8 +49,8 @@ class SendQueue {
   // `refuse` is Seam::refuse_send. `socket` and `counters` must outlive the queue.
   SendQueue(const UdpSocket& socket, Counters& counters, std::function<int(size_t)> refuse);
 
-  // False when full, or between prepare() and finish(): finish a round first. A datagram that cannot be sent from this socket is
-  // counted as dropped and true is returned.
+  // False when full, or between prepare() and finish(): finish a round first. A datagram that
+  // cannot be sent from this socket is counted as dropped and true is returned.
   [[nodiscard]] bool append(const Endpoint& to, std::span<const uint8_t> bytes);
   [[nodiscard]] bool empty() const { return trains_.empty(); }
 

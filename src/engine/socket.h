@@ -37,7 +37,7 @@ class FileDescriptor {
 
 struct UdpSocket {
   FileDescriptor fd;
-  Endpoint local;        // as bound, with the port that the kernel chose
+  Endpoint local;  // as bound, with the port that the kernel chose
   bool reaches_v4 = false;
   bool reaches_v6 = false;
   bool sends_trains = false;     // UDP_SEGMENT is there and wanted

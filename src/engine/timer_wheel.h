@@ -49,7 +49,7 @@ class TimerWheel {
   static constexpr unsigned kTickBits = 16;  // of nanoseconds
   static constexpr unsigned kSlotBits = 6;
   static constexpr size_t kSlots = size_t{1} << kSlotBits;
-  static constexpr size_t kLevels = 8;       // 16 + 8 * 6 bits: every Instant
+  static constexpr size_t kLevels = 8;  // 16 + 8 * 6 bits: every Instant
   static constexpr size_t kDueList = kLevels * kSlots;
   static constexpr uint32_t kNone = ~uint32_t{0};
 

@@ -26,9 +26,9 @@ std::expected<std::unique_ptr<UdpEngine>, EngineError> open_with_seam(const Engi
   auto ring = Ring::open(*socket, event->get(), seam.refuse_ring_flags);
   if (ring) return open_uring(std::move(*socket), std::move(*event), std::move(*ring), seam);
   if (options.backend == IoBackend::kIoUring) {
-    return std::unexpected(EngineError{
-        EngineError::Code::kIoUring, "io_uring was demanded, but it is refused here: " +
-                                         ring.error()});
+    return std::unexpected(
+        EngineError{EngineError::Code::kIoUring,
+                    "io_uring was demanded, but it is refused here: " + ring.error()});
   }
   if (options.on_fallback) options.on_fallback("io_uring is refused here: " + ring.error());
   return open_epoll(std::move(*socket), std::move(*event), seam);

@@ -21,7 +21,7 @@
 namespace fb::engine {
 
 enum class IoBackend {
-  kAuto,     // io_uring, or epoll when the kernel refuses it
+  kAuto,  // io_uring, or epoll when the kernel refuses it
   kIoUring,
   kEpoll,
 };
@@ -29,18 +29,18 @@ enum class IoBackend {
 // Why an engine could not be opened. `detail` is a sentence for the user.
 struct EngineError {
   enum class Code {
-    kBind,         // the address is in use or not ours
-    kIoUring,      // io_uring was demanded and refused
-    kSystem,       // any other system call failed
+    kBind,     // the address is in use or not ours
+    kIoUring,  // io_uring was demanded and refused
+    kSystem,   // any other system call failed
   } code;
   std::string detail;
 };
 
 struct EngineOptions {
-  Endpoint listen;                      // port 0: the kernel chooses
+  Endpoint listen;  // port 0: the kernel chooses
   IoBackend backend = IoBackend::kAuto;
-  bool segmentation = true;             // UDP_SEGMENT and UDP_GRO trains
-  int receive_buffer_bytes = 4 << 20;   // SO_RCVBUF
+  bool segmentation = true;            // UDP_SEGMENT and UDP_GRO trains
+  int receive_buffer_bytes = 4 << 20;  // SO_RCVBUF
   // Told once when kAuto fell back to epoll, with the reason; may be empty.
   std::function<void(std::string_view)> on_fallback;
 };
@@ -49,13 +49,13 @@ struct EngineOptions {
 struct EngineStats {
   uint64_t datagrams_sent = 0, bytes_sent = 0;
   uint64_t datagrams_received = 0, bytes_received = 0;
-  uint64_t trains_sent = 0;            // kernel sends, each of one or more datagrams
-  uint64_t trains_received = 0;        // kernel receives, likewise
-  uint64_t send_dropped = 0;           // the kernel refused and the datagram was given up
-  uint64_t receive_truncated = 0;      // longer than our buffers
-  uint64_t receive_rearmed = 0;        // multishot ended and was armed again
-  uint64_t segmentation_refused = 0;   // trains resent as singles
-  uint64_t kernel_receive_drops = 0;   // SO_RXQ_OVFL: the socket's buffer overflowed
+  uint64_t trains_sent = 0;           // kernel sends, each of one or more datagrams
+  uint64_t trains_received = 0;       // kernel receives, likewise
+  uint64_t send_dropped = 0;          // the kernel refused and the datagram was given up
+  uint64_t receive_truncated = 0;     // longer than our buffers
+  uint64_t receive_rearmed = 0;       // multishot ended and was armed again
+  uint64_t segmentation_refused = 0;  // trains resent as singles
+  uint64_t kernel_receive_drops = 0;  // SO_RXQ_OVFL: the socket's buffer overflowed
   uint64_t system_calls = 0;
 };
 

@@ -1,5 +1,5 @@
-// A datagram's way in: poll() → enter() → reap() → deliver_waiting() → EngineBase::deliver().
-// A datagram's way out: send() → SendQueue → queue_sends() → enter() → reap() → finish_sends().
+// A datagram's way in: poll() -> enter() -> reap() -> deliver_waiting() -> EngineBase::deliver().
+// A datagram's way out: send() -> SendQueue -> queue_sends() -> enter() -> reap() -> finish_sends().
 #include "engine/uring_backend.h"
 
 #include <algorithm>
@@ -53,7 +53,7 @@ class UringBackend final : public EngineBase {
   bool woken_ = false;
   bool sends_queued_ = false;  // messages of queue_ are in the submission queue, or were
   bool busy_ = false;
-  int receive_errors_ = 0;     // in this poll
+  int receive_errors_ = 0;        // in this poll
   std::vector<Waiting> waiting_;  // a circle with room for every buffer
   size_t waiting_first_ = 0;
   size_t waiting_count_ = 0;
@@ -215,8 +215,7 @@ void UringBackend::deliver_waiting(Instant now, DatagramHandler& handler) {
 
 std::unique_ptr<UdpEngine> open_uring(UdpSocket socket, FileDescriptor event,
                                       std::unique_ptr<Ring> ring, const Seam& seam) {
-  return std::make_unique<UringBackend>(std::move(socket), std::move(event), std::move(ring),
-                                        seam);
+  return std::make_unique<UringBackend>(std::move(socket), std::move(event), std::move(ring), seam);
 }
 
 }  // namespace fb::engine

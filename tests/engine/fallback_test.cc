@@ -4,8 +4,6 @@
 #include <linux/seccomp.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <array>
 #include <cerrno>
@@ -30,29 +28,9 @@ bool forbid_io_uring() {
          ::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) == 0;
 }
 
-// Runs `body` in a child process under the filter and returns what it wrote.
 template <typename Body>
 std::string in_filtered_child(Body&& body) {
-  std::array<int, 2> pipe{};
-  REQUIRE(::pipe(pipe.data()) == 0);
-  const pid_t child = ::fork();
-  REQUIRE(child >= 0);
-  if (child == 0) {
-    const std::string out = forbid_io_uring() ? body() : "no seccomp";
-    const ssize_t written = ::write(pipe[1], out.data(), out.size());
-    ::_exit(written == static_cast<ssize_t>(out.size()) ? 0 : 1);
-  }
-  ::close(pipe[1]);
-  std::string out;
-  std::array<char, 512> chunk{};
-  for (ssize_t count = 0; (count = ::read(pipe[0], chunk.data(), chunk.size())) > 0;) {
-    out.append(chunk.data(), static_cast<size_t>(count));
-  }
-  ::close(pipe[0]);
-  int status = 0;
-  REQUIRE(::waitpid(child, &status, 0) == child);
-  REQUIRE(status == 0);
-  return out;
+  return test::in_child([&] { return forbid_io_uring() ? body() : std::string("no seccomp"); });
 }
 
 EngineOptions options(IoBackend backend) {

@@ -1,6 +1,10 @@
 #include "engine/support.h"
 
 #include <liburing.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
 
 #include "catch.h"
 
@@ -59,6 +63,29 @@ void poll_all(UdpEngine& engine, DatagramHandler& handler) {
     before = engine.stats().trains_received;
     engine.poll({}, handler);
   } while (engine.stats().trains_received != before);
+}
+
+std::string in_child(const std::function<std::string()>& body) {
+  std::array<int, 2> pipe{};
+  REQUIRE(::pipe(pipe.data()) == 0);
+  const pid_t child = ::fork();
+  REQUIRE(child >= 0);
+  if (child == 0) {
+    const std::string out = body();
+    const ssize_t written = ::write(pipe[1], out.data(), out.size());
+    ::_exit(written == static_cast<ssize_t>(out.size()) ? 0 : 1);
+  }
+  ::close(pipe[1]);
+  std::string out;
+  std::array<char, 512> chunk{};
+  for (ssize_t count = 0; (count = ::read(pipe[0], chunk.data(), chunk.size())) > 0;) {
+    out.append(chunk.data(), static_cast<size_t>(count));
+  }
+  ::close(pipe[0]);
+  int status = 0;
+  REQUIRE(::waitpid(child, &status, 0) == child);
+  REQUIRE(status == 0);
+  return out;
 }
 
 Bytes pattern(size_t count, uint64_t seed) {

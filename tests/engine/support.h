@@ -50,6 +50,9 @@ bool poll_count(UdpEngine& engine, Collector& collector, size_t count);
 // Gives the handler everything that is there now, without waiting.
 void poll_all(UdpEngine& engine, DatagramHandler& handler);
 
+// Runs `body` in a child process and returns what it returned; for what cannot be undone.
+std::string in_child(const std::function<std::string()>& body);
+
 // `count` bytes that depend on `seed`.
 Bytes pattern(size_t count, uint64_t seed = 0);
 Instant soon(int64_t ms);

@@ -19,7 +19,8 @@ Ids fired(TimerWheel& wheel, Instant now) {
 }
 
 TEST_CASE("timer wheel: fires exactly on its instant and not before") {
-  for (const int64_t ns : {0L, 1L, 65'535L, 65'536L, 4'194'304L, 1'000'000'007L, 1L << 52, 1L << 62}) {
+  for (const int64_t ns :
+       {0L, 1L, 65'535L, 65'536L, 4'194'304L, 1'000'000'007L, 1L << 52, 1L << 62}) {
     INFO(ns);
     TimerWheel wheel({0});
     wheel.schedule({ns}, 5);
