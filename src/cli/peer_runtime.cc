@@ -31,11 +31,12 @@ std::expected<std::unique_ptr<PeerRuntime>, std::string> PeerRuntime::start(
 
 PeerRuntime::~PeerRuntime() { stop(); }
 
-void PeerRuntime::post(Task task) {
+bool PeerRuntime::post(Task task) {
   const std::lock_guard lock(mutex_);
-  if (stop_) return;
+  if (stop_) return false;
   tasks_.push_back(std::move(task));
   if (open_ && tasks_.size() == 1) engine_->wake();
+  return true;
 }
 
 void PeerRuntime::stop() {
@@ -97,15 +98,14 @@ void PeerRuntime::run() {
     if (snapshot_due_ > now) until = std::min(until, snapshot_due_);
     now = engine_->poll(until, *this);
   }
+  run_tasks(now);  // none is taken any more
   driver_.on_stop(*node_, now);
   node_->leave(now);
   engine_->flush();
   take_snapshot(now, true);
-  std::vector<Task> unrun;
   {
     const std::lock_guard lock(mutex_);
     open_ = false;
-    unrun.swap(tasks_);
   }
   node_.reset();
   engine_.reset();

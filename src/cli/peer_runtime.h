@@ -3,8 +3,8 @@
 // Thread safety: start(), stop() and the destructor on one thread, which is not the runtime's;
 // post() and snapshot() from any. Tasks and the driver run on the runtime's thread only.
 // Invariants:
-//   1. tasks run in the order they were posted; a task that was posted runs or is destroyed unrun,
-//      once, before stop() returns;
+//   1. tasks run in the order they were posted, each that post() took exactly once, the last ones
+//      right before the driver is told to stop;
 //   2. the driver gets every event of the node, in order, and none after it was told to stop.
 #pragma once
 
@@ -61,7 +61,8 @@ class PeerRuntime final : engine::DatagramHandler, roulette::Transport {
   PeerRuntime(const PeerRuntime&) = delete;
   PeerRuntime& operator=(const PeerRuntime&) = delete;
 
-  void post(Task task);
+  // False when it is stopping: then the task does not run.
+  bool post(Task task);
   // Leaves the swarm politely and ends the thread. Returns at once when already stopped.
   void stop();
   [[nodiscard]] Snapshot snapshot() const;
