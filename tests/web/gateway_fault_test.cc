@@ -43,8 +43,9 @@ struct Site {
 
 GatewayOptions impatient() {
   GatewayOptions out;
-  out.idle_timeout = milliseconds(150);
-  out.swarm_timeout = milliseconds(150);
+  // Long enough for a busy machine to do in time what is not meant to be late.
+  out.idle_timeout = milliseconds(400);
+  out.swarm_timeout = milliseconds(400);
   out.half_closed_timeout = milliseconds(50);
   return out;
 }
@@ -124,9 +125,8 @@ TEST_CASE("a silent swarm is given up: before the head with 504, after it with a
   Site site(impatient());
   site.swarm.hold_open("held", true);
   site.swarm.set_available("file", 10);
-  auto client = site.client();
-  CHECK(client.get("/held")->status == 504);
-  const auto cut = client.get("/file");
+  CHECK(site.client().get("/held")->status == 504);
+  const auto cut = site.client().get("/file");
   REQUIRE(cut);
   CHECK(cut->body == std::string(10, 'f'));
   CHECK_FALSE(cut->complete);
@@ -229,7 +229,7 @@ TEST_CASE("a slow request is ended by the idle timeout") {
     size_t sent = 0;
     while (!client.readable_within_ms(10) && client.send("x")) ++sent;
     CHECK(client.receive()->status == 408);
-    CHECK(sent < 3000);
+    CHECK(sent < 10'000);
   }
   SECTION("one that stops in its body") {
     auto client = site.client();
@@ -267,7 +267,9 @@ TEST_CASE("requests over the limits") {
   }
   SECTION("the target") {
     auto client = site.client();
-    client.send(request_text("GET", "/" + std::string(20'000, 'x')));
+    std::string target(20'000, 'x');
+    target[0] = '/';
+    client.send(request_text("GET", target));
     CHECK(client.receive()->status == 431);
   }
   SECTION("a header without end") {
@@ -403,7 +405,7 @@ TEST_CASE("stop from several threads under load") {
     Site site;
     std::vector<std::jthread> threads;
     for (int i = 0; i < 4; ++i) {
-      threads.emplace_back([&site, server = site.gateway->local()] {
+      threads.emplace_back([server = site.gateway->local()] {
         TestClient client(server);
         while (client.get("/file") && client.get("/")) {
         }
