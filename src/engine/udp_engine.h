@@ -1,11 +1,11 @@
 // The datagram engine: one UDP socket, driven by io_uring or epoll behind one interface.
 //
-// Thread safety: one thread drives an engine (it opens, sends, polls and closes it); only wake()
-// may be called from any thread or a signal handler.
+// Thread safety: one thread drives an engine: it opens, sends, polls and closes it, which is
+// checked. Only wake() may be called from any thread or a signal handler, and stats() from any
+// thread.
 // Ownership: send() copies; bytes given to a handler are valid only during that call.
 #pragma once
 
-#include <atomic>
 #include <cstdint>
 #include <expected>
 #include <functional>
@@ -39,7 +39,8 @@ struct EngineError {
 struct EngineOptions {
   Endpoint listen;  // port 0: the kernel chooses
   IoBackend backend = IoBackend::kAuto;
-  bool segmentation = true;            // UDP_SEGMENT and UDP_GRO trains
+  // UDP_SEGMENT and UDP_GRO trains. Without, datagrams above 2048 bytes are not received.
+  bool segmentation = true;
   int receive_buffer_bytes = 4 << 20;  // SO_RCVBUF
   // Told once when kAuto fell back to epoll, with the reason; may be empty.
   std::function<void(std::string_view)> on_fallback;
@@ -55,7 +56,9 @@ struct EngineStats {
   uint64_t receive_truncated = 0;     // longer than our buffers
   uint64_t receive_rearmed = 0;       // multishot ended and was armed again
   uint64_t segmentation_refused = 0;  // trains resent as singles
-  uint64_t kernel_receive_drops = 0;  // SO_RXQ_OVFL: the socket's buffer overflowed
+  // SO_RXQ_OVFL: the socket's buffer overflowed. A lost train counts once; the kernel tells with
+  // the next datagram that it lets in.
+  uint64_t kernel_receive_drops = 0;
   uint64_t system_calls = 0;
 };
 
@@ -71,14 +74,17 @@ class UdpEngine {
   virtual ~UdpEngine() = default;
 
   // Queues one datagram (1 to 65,507 bytes) for the next flush. Datagrams to one endpoint keep
-  // their order and leave as trains. When the queue is full it is flushed first.
+  // their order and leave as trains. When the queue is full it is flushed first. What this socket
+  // cannot send (length, port 0, the other IP family) is a send_dropped.
   virtual void send(const Endpoint& to, std::span<const uint8_t> bytes) = 0;
-  // Hands queued datagrams to the kernel.
+  // Hands queued datagrams to the kernel. While its send buffer is full this waits for some
+  // milliseconds, then drops.
   virtual void flush() = 0;
   // Flushes, waits until a datagram is there, wake() was called or `until` is reached, and gives
   // what arrived to `handler`, at most a bounded batch. Returns the time after waiting.
   virtual Instant poll(Instant until, DatagramHandler& handler) = 0;
-  // Makes a poll() that waits, or the next one, return. Async-signal-safe.
+  // Makes a poll() that waits, or the next one, return; what the caller wrote before is visible
+  // to it then. Several wakes may end one poll() only. Async-signal-safe.
   virtual void wake() = 0;
 
   [[nodiscard]] virtual Endpoint local() const = 0;

@@ -1,5 +1,5 @@
 // A datagram's way in: poll() -> enter() -> reap() -> deliver_waiting() -> EngineBase::deliver().
-// A datagram's way out: send() -> SendQueue -> queue_sends() -> enter() -> reap() -> finish_sends().
+// A datagram's way out: send() -> SendQueue -> queue_sends() -> enter() -> finish_sends().
 #include "engine/uring_backend.h"
 
 #include <algorithm>
