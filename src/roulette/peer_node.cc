@@ -140,6 +140,8 @@ void PeerNode::Impl::dispatch(Instant now, Neighbour& from, const wire::Message&
     receive_side.on_offer(now, from, offer->file, offer->request, offer->offer);
   } else if (const auto* no_file = std::get_if<wire::NoFile>(&message)) {
     receive_side.on_no_file(now, from, no_file->file);
+  } else if (const auto* not_now = std::get_if<wire::NotNow>(&message)) {
+    receive_side.on_not_now(now, from, *not_now);
   } else if (const auto* reply = std::get_if<wire::HelloReply>(&message)) {
     overlay.on_hello_reply(now, from, *reply);
   } else if (const auto* ask = std::get_if<wire::RecommendRequest>(&message)) {

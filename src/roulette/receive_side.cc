@@ -192,6 +192,22 @@ void ReceiveSide::on_no_file(Instant now, Neighbour& from, content::FileId file)
   next_file(now, from);
 }
 
+void ReceiveSide::on_not_now(Instant now, Neighbour& from, const wire::NotNow& message) {
+  Receiving& rx = from.receiving;
+  const bool awaited =
+      rx.state == ReceiveState::kFirstHandshake || rx.state == ReceiveState::kWaitForData;
+  if (!awaited || message.file != rx.file || message.request != rx.request) {
+    core_.drop(Drop::kUnexpected);
+    return;
+  }
+  // It is alive and has data: neither a try nor an empty round is counted against it.
+  rx.had_data = true;
+  rx.empties = 0;
+  release(from);
+  rx.passed.push_back(message.file);
+  next_file(now, from);
+}
+
 void ReceiveSide::on_data(Instant now, Neighbour& from, const wire::Data& message) {
   const uint64_t length = message.bytes.size();
   core_.stats.chunk_bytes_received += length;

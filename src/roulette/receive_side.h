@@ -11,6 +11,7 @@
 //   WAIT FOR DATA     all arrived: burst + 1                           -> SECOND HANDSHAKE
 //                     time out, some arrived: burst = that many        -> SECOND HANDSHAKE
 //                     time out, none arrived: half the burst           -> SECOND HANDSHAKE, or dead
+//   any waiting state NOT NOW                                          -> INIT, with the next file
 //   BACKOFF           wait a little                                    -> INIT
 //
 // To a neighbour that has not answered yet, the first handshake is sent as HELLO. The seeder is
@@ -51,6 +52,7 @@ class ReceiveSide {
   void on_offer(Instant now, Neighbour& from, content::FileId file, uint16_t request,
                 const wire::Intervals& offer);
   void on_no_file(Instant now, Neighbour& from, content::FileId file);
+  void on_not_now(Instant now, Neighbour& from, const wire::NotNow& message);
   void on_data(Instant now, Neighbour& from, const wire::Data& message);
   // The neighbour's deadline is due.
   void on_timer(Instant now, Neighbour& neighbour);

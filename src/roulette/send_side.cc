@@ -7,7 +7,7 @@ namespace fb::roulette {
 
 SendSide::Greeting SendSide::greet(Instant now, const Neighbour& neighbour, content::FileId file,
                                    const wire::Intervals& have) {
-  if (!may_serve(now, neighbour, 1)) return {};
+  if (refuses(now, neighbour, 1)) return {};
   const auto lacking = holdings_.lacking(file, have.span());
   if (!lacking) return {wire::HandshakeStatus::kNoFile, {}};
   return {wire::HandshakeStatus::kOffer, top(*lacking)};
@@ -15,7 +15,7 @@ SendSide::Greeting SendSide::greet(Instant now, const Neighbour& neighbour, cont
 
 void SendSide::on_first_handshake(Instant now, Neighbour& from,
                                   const wire::FirstHandshake& message) {
-  if (!may_serve(now, from, 1)) return;
+  if (!may_serve(now, from, 1, message.file, message.request)) return;
   const auto lacking = holdings_.lacking(message.file, message.have.span());
   if (!lacking) {
     core_.send(now, Lane::kControl, from, wire::NoFile{message.file, message.request});
@@ -38,7 +38,7 @@ void SendSide::on_second_handshake(Instant now, Neighbour& from,
       core_.drop(Drop::kSourceGone);
       continue;
     }
-    if (!may_serve(now, from, held.length)) return;
+    if (!may_serve(now, from, held.length, message.file, message.request)) return;
     const wire::Data data{message.file, message.request, chunk, held.verified,
                           std::span(bytes).first(held.length)};
     if (!core_.send(now, Lane::kData, from, data)) return;
@@ -48,11 +48,20 @@ void SendSide::on_second_handshake(Instant now, Neighbour& from,
   }
 }
 
-bool SendSide::may_serve(Instant now, const Neighbour& neighbour, uint64_t bytes) {
-  if (generous_) return true;
+std::optional<Drop> SendSide::refuses(Instant now, const Neighbour& neighbour, uint64_t bytes) {
+  if (generous_) return {};
   const auto refusal =
       core_.ledger.refuses(now, neighbour.account, neighbour.endpoint.address, bytes);
   if (refusal) core_.drop(*refusal);
+  return refusal;
+}
+
+bool SendSide::may_serve(Instant now, const Neighbour& neighbour, uint64_t bytes,
+                         content::FileId file, uint16_t request) {
+  const auto refusal = refuses(now, neighbour, bytes);
+  if (refusal == Drop::kUploadPromise || refusal == Drop::kStrangerCredit) {
+    core_.send(now, Lane::kControl, neighbour, wire::NotNow{file, request});
+  }
   return !refusal;
 }
 

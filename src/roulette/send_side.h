@@ -42,8 +42,12 @@ class SendSide {
   void on_second_handshake(Instant now, Neighbour& from, const wire::SecondHandshake& message);
 
  private:
-  // At least one byte may go to it.
-  bool may_serve(Instant now, const Neighbour& neighbour, uint64_t bytes);
+  // Why `bytes` may not go to it, counted; nothing when they may.
+  std::optional<Drop> refuses(Instant now, const Neighbour& neighbour, uint64_t bytes);
+  // As refuses(), but tells the neighbour when it is not its fault: NOT NOW. A neighbour over its
+  // own tab gets the paper's silence.
+  bool may_serve(Instant now, const Neighbour& neighbour, uint64_t bytes, content::FileId file,
+                 uint16_t request);
   [[nodiscard]] wire::Intervals top(std::vector<nois::Interval> intervals);
 
   Core& core_;

@@ -207,6 +207,7 @@ Message get_body(MessageType type, Reader& in, size_t size) {
     case MessageType::kPathChallenge: return PathChallenge{in.u64()};
     case MessageType::kPathResponse: return PathResponse{in.u64()};
     case MessageType::kRefused: return get_refused(in);
+    case MessageType::kNotNow: return NotNow{get_file(in), in.u16()};
   }
   in.fail();
   return Bye{};

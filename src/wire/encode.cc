@@ -130,6 +130,10 @@ struct Body {
     out.u8(static_cast<uint8_t>(m.reason));
     out.u8(static_cast<uint8_t>(m.profile));
   }
+  void operator()(const NotNow& m) const {
+    put(out, m.file);
+    out.u16(m.request);
+  }
 };
 
 }  // namespace

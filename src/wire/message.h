@@ -63,8 +63,9 @@ enum class MessageType : uint8_t {
   kPathChallenge = 15,
   kPathResponse = 16,
   kRefused = 17,
+  kNotNow = 18,
 };
-inline constexpr size_t kMessageTypes = 18;  // one past the last value
+inline constexpr size_t kMessageTypes = 19;  // one past the last value
 
 // Intervals in a message, at most kIntervalsMax, in any order.
 struct Intervals {
@@ -186,9 +187,16 @@ struct Refused {
   Profile profile = Profile::kClassic;  // the one this swarm speaks
 };
 
+// "I have it, and you are within your tab, but I have sent all that I promised my visitor to send:
+// ask again later." Unlike tit-for-tat's silence it is no fault of the receiver's.
+struct NotNow {
+  FileId file{};
+  uint16_t request = 0;
+};
+
 using Message = std::variant<Join, Welcome, ManifestRequest, ManifestPart, Hello, HelloReply,
                              FirstHandshake, FirstHandshakeReply, SecondHandshake, Data, NoFile,
                              RecommendRequest, Recommendation, Bye, PathChallenge, PathResponse,
-                             Refused>;
+                             Refused, NotNow>;
 
 }  // namespace fb::wire
