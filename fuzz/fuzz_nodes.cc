@@ -475,6 +475,7 @@ class World {
         const auto& nonces = observers_[to].paths[endpoint_of(from)].nonces;
         return wire::PathResponse{nonces.empty() ? choices_.u64() : *nonces.begin()};
       }
+      case 17: return wire::NotNow{pick_file(), request};
       default:
         return wire::Refused{static_cast<wire::RefusedReason>(1 + choices_.below(2)), profile};
     }

@@ -87,6 +87,7 @@ Corpus wire_corpus() {
       {"bye", wire::Bye{12345}},
       {"path-challenge", wire::PathChallenge{0xabcdef}},
       {"path-response", wire::PathResponse{0xabcdef}},
+      {"not-now", wire::NotNow{file, 6}},
       {"refused", wire::Refused{wire::RefusedReason::kProfile, wire::Profile::kV2}},
   };
   Corpus out;
