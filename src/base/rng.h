@@ -10,6 +10,8 @@
 #include <cstdint>
 #include <span>
 
+#include "base/wide.h"
+
 namespace fb {
 
 // xoshiro256** (Blackman and Vigna), seeded through splitmix64. One thread at a time.
@@ -38,7 +40,7 @@ class Rng {
   // Uniform in [0, bound); bound must be at least 1. Lemire's method, without its rejection step:
   // the bias is below bound / 2^64.
   uint64_t below(uint64_t bound) {
-    return static_cast<uint64_t>(static_cast<unsigned __int128>(next()) * bound >> 64);
+    return static_cast<uint64_t>(uint128{next()} * bound >> 64);
   }
   // Uniform in [0, 1).
   double unit() { return static_cast<double>(next() >> 11) * 0x1.0p-53; }

@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "base/time.h"
+#include "base/wide.h"
 
 namespace fb {
 
@@ -33,13 +34,13 @@ struct BitRate {
   // counts below 2^50 bytes.
   [[nodiscard]] constexpr Duration time_for(ByteCount count) const {
     if (bits_per_second == 0) return {};
-    const auto bits = static_cast<unsigned __int128>(count.bytes) * 8U * 1'000'000'000U;
+    const auto bits = uint128{count.bytes} * 8U * 1'000'000'000U;
     return {static_cast<int64_t>(bits / bits_per_second)};
   }
   // How many whole bytes pass in `d`; zero for a negative duration.
   [[nodiscard]] constexpr ByteCount bytes_in(Duration d) const {
     if (d.ns <= 0) return {};
-    const auto product = static_cast<unsigned __int128>(bits_per_second) * static_cast<uint64_t>(d.ns);
+    const auto product = uint128{bits_per_second} * static_cast<uint64_t>(d.ns);
     return {static_cast<uint64_t>(product / 8U / 1'000'000'000U)};
   }
 };

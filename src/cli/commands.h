@@ -13,4 +13,6 @@ namespace fb::cli {
 [[nodiscard]] Command peer_gateway_command();
 [[nodiscard]] Command peer_check_command();
 
+[[nodiscard]] Command load_run_command();
+
 }  // namespace fb::cli

@@ -21,6 +21,8 @@ std::vector<Program> programs() {
                  {seed_serve_command(), seed_check_command(), seed_keygen_command()}});
   out.push_back({"peer", "fbpeer", "Visits a site through its swarm.", "",
                  {peer_get_command(), peer_gateway_command(), peer_check_command()}});
+  out.push_back({"load", "fbload", "Sends crowds of visitors to a site, to see what happens.", "",
+                 {load_run_command()}});
   return out;
 }
 
