@@ -88,7 +88,9 @@ void BeastStream::read_request(RequestHandler handler) {
   parser_->body_limit(limits_.body_max.bytes);
   on_request_ = std::make_shared<RequestHandler>(std::move(handler));
   http::async_read_header(socket_, buffer_, *parser_,
-                          [this, keep = on_request_](error_code error, size_t) { on_header(error); });
+                          [this, keep = on_request_](error_code error, size_t) {
+                            on_header(error);
+                          });
 }
 
 void BeastStream::on_header(error_code error) {
@@ -113,10 +115,11 @@ void BeastStream::on_header(error_code error) {
 
 void BeastStream::read_body() {
   if (parser_->is_done()) return deliver(request());
-  http::async_read(socket_, buffer_, *parser_, [this, keep = on_request_](error_code error, size_t) {
-    if (error) return deliver(std::unexpected(fault_of(error)));
-    deliver(request());
-  });
+  http::async_read(socket_, buffer_, *parser_,
+                   [this, keep = on_request_](error_code error, size_t) {
+                     if (error) return deliver(std::unexpected(fault_of(error)));
+                     deliver(request());
+                   });
 }
 
 void BeastStream::deliver(std::expected<Request, RequestFault> result) {

@@ -218,7 +218,7 @@ class Gateway::Server {
 
 std::expected<std::unique_ptr<Gateway>, std::string> Gateway::start(GatewayOptions options,
                                                                     Swarm& swarm) {
-  if (std::string fault = fault_of(options); !fault.empty()) return std::unexpected(std::move(fault));
+  if (std::string fault = fault_of(options); !fault.empty()) return std::unexpected(fault);
   auto server = std::make_unique<Server>(std::move(options), swarm);
   if (auto listening = server->listen(); !listening) return std::unexpected(listening.error());
   server->run();

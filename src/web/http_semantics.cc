@@ -218,7 +218,9 @@ std::optional<std::string> host_of(std::string_view authority) {
     return text;
   }
   if (host.ends_with('.')) host.remove_suffix(1);
-  const auto allowed = [](char c) { return is_alphanumeric(c) || c == '-' || c == '.' || c == '_'; };
+  const auto allowed = [](char c) {
+    return is_alphanumeric(c) || c == '-' || c == '.' || c == '_';
+  };
   if (host.empty() || !std::ranges::all_of(host, allowed)) return {};
   return lower(host);
 }
@@ -239,7 +241,8 @@ HostVerdict judge_host(const Request& request, const Target& target,
 
 RangeDecision parse_range(std::string_view value, uint64_t length) {
   const size_t equals = value.find('=');
-  if (equals == std::string_view::npos || lower(trim(value.substr(0, equals))) != "bytes") return {};
+  if (equals == std::string_view::npos) return {};
+  if (lower(trim(value.substr(0, equals))) != "bytes") return {};
   value.remove_prefix(equals + 1);
   RangeDecision out;
   size_t specs = 0;
@@ -257,7 +260,8 @@ RangeDecision parse_range(std::string_view value, uint64_t length) {
     total += spec->range.length;
   }
   if (specs == 0 || (out.ranges.size() > 1 && total > length)) return {};
-  out.kind = out.ranges.empty() ? RangeDecision::Kind::kUnsatisfiable : RangeDecision::Kind::kPartial;
+  using Kind = RangeDecision::Kind;
+  out.kind = out.ranges.empty() ? Kind::kUnsatisfiable : Kind::kPartial;
   return out;
 }
 

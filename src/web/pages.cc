@@ -51,7 +51,9 @@ std::string label_of(std::string_view key) {
   for (char& c : out) {
     if (c == '_') c = ' ';
   }
-  if (!out.empty() && out[0] >= 'a' && out[0] <= 'z') out[0] = static_cast<char>(out[0] - 'a' + 'A');
+  if (!out.empty() && out[0] >= 'a' && out[0] <= 'z') {
+    out[0] = static_cast<char>(out[0] - 'a' + 'A');
+  }
   return out;
 }
 
@@ -66,7 +68,9 @@ std::string value_text(std::string_view key, const nlohmann::json& value) {
     if (key.ends_with("_seconds")) return std::to_string(number) + " s";
     return std::to_string(number);
   }
-  if (value.is_number_float()) return fixed(value.get<double>(), key.ends_with("_seconds") ? "s" : "");
+  if (value.is_number_float()) {
+    return fixed(value.get<double>(), key.ends_with("_seconds") ? "s" : "");
+  }
   if (value.is_number_integer()) return std::to_string(value.get<int64_t>());
   return "…";
 }

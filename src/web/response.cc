@@ -121,7 +121,8 @@ Response text_response(const Request& request, unsigned status, std::string_view
 
 Response error_response(const Request& request, unsigned status, std::string_view explanation,
                         std::string_view site_origin) {
-  Response out = text_response(request, status, kHtml, error_page(status, explanation, site_origin));
+  Response out = text_response(request, status, kHtml,
+                               error_page(status, explanation, site_origin));
   if (status == 405) out.fields.emplace_back("Allow", kAllow);
   if (status == 503 || status == 504) out.fields.emplace_back("Retry-After", "5");
   return out;

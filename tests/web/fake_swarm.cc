@@ -186,7 +186,8 @@ std::optional<Task> FakeSwarm::State::settle_read(WaitingRead& read) {
     uint64_t end = std::min<uint64_t>(entry.content.size(), entry.available);
     if (entry.failure) end = std::min(end, entry.failure->first);
     if (read.offset >= end) return {};
-    const size_t size = std::min({read.length_max, entry.step, static_cast<size_t>(end - read.offset)});
+    const auto there = static_cast<size_t>(end - read.offset);
+    const size_t size = std::min({read.length_max, entry.step, there});
     const auto first = entry.content.begin() + static_cast<ptrdiff_t>(read.offset);
     result->assign(first, first + static_cast<ptrdiff_t>(size));
     if (entry.fault == Fault::kEmptyRead) result->clear();

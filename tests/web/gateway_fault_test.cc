@@ -306,7 +306,8 @@ TEST_CASE("garbage is 400, and never more than a closed connection") {
         "GET / HTTP/1.1\r\nHost: localhost\r\nA b: c\r\n\r\n"s, "G\0T / HTTP/1.1\r\n\r\n"s,
         "GET / HTTP/1.1\r\nHost: localhost\r\nContent-Length: x\r\n\r\n"s,
         "GET / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n"s,
-        "GET / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\nContent-Length: 2\r\n\r\n"s,
+        "GET / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n"
+        "Content-Length: 2\r\n\r\n"s,
         "GET / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: gzip\r\n\r\n"s,
         "GET / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"s,
         "GET /../etc/passwd HTTP/1.1\r\nHost: localhost\r\n\r\n"s,

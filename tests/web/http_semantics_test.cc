@@ -240,7 +240,8 @@ TEST_CASE("If-Range needs exactly our tag") {
   CHECK(if_range_holds(request, "\"a\""));
   request.if_range = "\"a\"";
   CHECK(if_range_holds(request, "\"a\""));
-  for (const char* value : {"W/\"a\"", "\"b\"", "*", "", "\"a\", \"b\"", "Sun, 06 Nov 1994 08:49:37 GMT"}) {
+  for (const char* value : {"W/\"a\"", "\"b\"", "*", "", "\"a\", \"b\"",
+                            "Sun, 06 Nov 1994 08:49:37 GMT"}) {
     CAPTURE(value);
     request.if_range = value;
     CHECK_FALSE(if_range_holds(request, "\"a\""));

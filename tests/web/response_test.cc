@@ -133,7 +133,9 @@ TEST_CASE("a content type can not add a header") {
 }
 
 TEST_CASE("each failure of the swarm has its status") {
-  const auto status = [](FetchError error) { return swarm_error_response(get(), error, "").status; };
+  const auto status = [](FetchError error) {
+    return swarm_error_response(get(), error, "").status;
+  };
   CHECK(status(FetchError::kNotFound) == 404);
   CHECK(status(FetchError::kTimeout) == 504);
   CHECK(status(FetchError::kUnreachable) == 504);

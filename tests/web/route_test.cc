@@ -68,7 +68,8 @@ TEST_CASE("our own folder") {
   CHECK(get("/.flashback/status").kind == Route::Kind::kStatusPage);
   CHECK(get("/.flashback/status?x").kind == Route::Kind::kStatusPage);
   CHECK(get("/.flashback/status.json").kind == Route::Kind::kStatusJson);
-  for (const char* target : {"/.flashback", "/.flashback/", "/.flashback/manifest", "/.flashback/a/b",
+  for (const char* target : {"/.flashback", "/.flashback/", "/.flashback/manifest",
+                             "/.flashback/a/b",
                              "/.flashback/status/", "/a/../.flashback/x", "/%2eflashback/x"}) {
     CAPTURE(target);
     CHECK(status(get(target)) == 404);

@@ -46,7 +46,8 @@ class TestClient {
   void end_sending();
   void close();
 
-  // "GET <target> HTTP/1.1" with a Host and more fields ("Name: value\r\n" each), sent and answered.
+  // "GET <target> HTTP/1.1" with a Host and more fields ("Name: value\r\n" each), sent and
+  // answered.
   std::optional<Reply> get(std::string_view target, std::string_view more_fields = "");
   std::optional<Reply> head(std::string_view target, std::string_view more_fields = "");
 
