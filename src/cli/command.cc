@@ -44,7 +44,8 @@ std::unique_ptr<Bound> bind(CLI::App& app, const Option& option) {
   if (option.repeated) {
     if (!option.positional) bound->handle->allow_extra_args(false);
   } else {
-    bound->handle->expected(1)->multi_option_policy(CLI::MultiOptionPolicy::Throw);
+    bound->handle->expected(1)->allow_extra_args(false);
+    bound->handle->multi_option_policy(CLI::MultiOptionPolicy::Throw);
   }
   if (option.required) bound->handle->required();
   return bound;

@@ -11,6 +11,9 @@
 namespace fb::cli {
 namespace {
 
+// An extension of our compilers, which they would mention.
+__extension__ using Wide = unsigned __int128;
+
 struct Unit {
   std::string_view name;
   uint64_t factor;
@@ -125,11 +128,11 @@ std::expected<uint64_t, std::string> parse(std::string_view text, const Form& fo
                               quoted, text.substr(0, text.size() - rest.size()), form.assumed_unit,
                               units_of(form)));
   }
-  const auto product = static_cast<unsigned __int128>(number->digits) * unit->factor;
+  const auto product = static_cast<Wide>(number->digits) * unit->factor;
   if (product % number->fraction != 0) {
     return refuse(fmt::format("{} is finer than 1{}", quoted, form.units.front().name));
   }
-  const unsigned __int128 value = product / number->fraction;
+  const Wide value = product / number->fraction;
   if (value > form.maximum) return refuse(fmt::format("{} is too much", quoted));
   if (value == 0 && zero == Zero::kRefused) {
     return refuse(fmt::format("must be more than 0, such as \"{}\"", form.example));
