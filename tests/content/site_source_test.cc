@@ -278,9 +278,10 @@ TEST_CASE("the smallest files are in the cache from the start, up to half of it"
 
 TEST_CASE("a file that is written without pause never gets a wrong record") {
   const TemporaryDirectory directory;
-  constexpr size_t kLength = 200'000;
-  constexpr size_t kPiece = 10'000;
-  constexpr unsigned kValues = 16;
+  // Long enough that a scan reads it in many steps.
+  constexpr size_t kPiece = 400'000;
+  constexpr size_t kLength = 10 * kPiece;
+  constexpr unsigned kValues = 4;
   // The file is written from its start to its end with one value, then with the next. Each state
   // in between may rest on the disk as long as the scheduler likes, so each is a true content; a
   // record of anything else was torn.
