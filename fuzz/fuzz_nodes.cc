@@ -493,7 +493,9 @@ class World {
   }
 
   // The secret by which this address reaches the node; 0 when it has none.
-  static Token token_of(const Path& path) { return path.tokens.empty() ? 0 : *path.tokens.rbegin(); }
+  static Token token_of(const Path& path) {
+    return path.tokens.empty() ? 0 : *path.tokens.rbegin();
+  }
 
   void reply(size_t from, size_t to, Token token, const wire::Message& message) {
     wire::Buffer buffer;
