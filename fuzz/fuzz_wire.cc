@@ -69,7 +69,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
 #ifdef FB_PLANTED_BUG
   // The rig must find this: no seed holds it, a mutation or two away it is there.
   if (const auto* bye = std::get_if<wire::Bye>(&datagram->message)) {
-    if ((bye->lifetime_ms & 0xff) == 0x42) fb::fuzz::finding("planted bug", __FILE__, __LINE__);
+    if ((bye->lifetime_ms & 0x0f) == 0x0d) fb::fuzz::finding("planted bug", __FILE__, __LINE__);
   }
 #endif
   wire::Buffer buffer;
