@@ -185,7 +185,7 @@ void SeedServer::take_settings(Instant now, std::unique_ptr<SeedSettings> fresh)
   }
   if (!later.empty()) {
     log_warning(fmt::format("changed, but in force only after a restart: {}",
-                            fmt::join(later, ", ")));
+                            joined(later, ", ")));
   }
   node_->set_uplink(now, config().uplink);
   watch_->set_interval(config().rescan);

@@ -119,7 +119,7 @@ std::expected<void, std::string> store_choice(std::string_view text, Enum& out) 
     names.emplace_back(choice.name);
   }
   const auto guess = nearest(text, names);
-  return std::unexpected(fmt::format("\"{}\" is none of {}{}", text, fmt::join(names, ", "),
+  return std::unexpected(fmt::format("\"{}\" is none of {}{}", text, joined(names, ", "),
                                      guess ? fmt::format("; did you mean \"{}\"?", *guess) : ""));
 }
 
@@ -247,10 +247,19 @@ std::string placeholder_of(const Setting& setting) {
                         [](const Duration*) { return std::string("DURATION"); },
                         [](const ByteCount*) { return std::string("BYTES"); },
                         [&]<Named Enum>(const Enum*) {
-                          return fmt::format("{}", fmt::join(choices_of(setting), "|"));
+                          return joined(choices_of(setting), "|");
                         },
                     },
                     setting.target);
+}
+
+std::string joined(const std::vector<std::string>& words, std::string_view between) {
+  std::string out;
+  for (const std::string& word : words) {
+    if (!out.empty()) out += between;
+    out += word;
+  }
+  return out;
 }
 
 std::string form_of(const Setting& setting) {
@@ -266,7 +275,7 @@ std::string form_of(const Setting& setting) {
           [](const Duration*) { return std::string("a duration, such as 500ms, 2s or 1m"); },
           [](const ByteCount*) { return std::string("a byte count, such as 64KiB or 1MB"); },
           [&]<Named Enum>(const Enum*) {
-            return fmt::format("{}", fmt::join(choices_of(setting), " or "));
+            return joined(choices_of(setting), " or ");
           },
       },
       setting.target);

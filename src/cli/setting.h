@@ -90,6 +90,8 @@ class SettingTable {
 [[nodiscard]] std::vector<std::string> choices_of(const Setting& setting);
 // "RATE", "DURATION", …: what stands for the value in help texts.
 [[nodiscard]] std::string placeholder_of(const Setting& setting);
+// "a, b, c".
+[[nodiscard]] std::string joined(const std::vector<std::string>& words, std::string_view between);
 // What may be written, such as "a duration such as 500ms; 0: off".
 [[nodiscard]] std::string form_of(const Setting& setting);
 
