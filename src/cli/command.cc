@@ -54,7 +54,8 @@ std::unique_ptr<Bound> bind(CLI::App& app, const Option& option) {
 // What the library says of an unknown option, and the one that it resembles.
 std::string explain(const CLI::ParseError& error, const Command* command) {
   std::string text = error.what();
-  if (command == nullptr || error.get_name() != "ExtrasError") return text;
+  const bool unknown = error.get_exit_code() == static_cast<int>(CLI::ExitCodes::ExtrasError);
+  if (command == nullptr || !unknown) return text;
   std::vector<std::string> names{"--help"};
   for (const Option& option : command->options) {
     if (!option.positional) names.push_back("--" + option.name);

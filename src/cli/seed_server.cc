@@ -53,9 +53,10 @@ std::string site_text(const content::SiteSource& site) {
 }
 
 // How many times a second `bytes` pass the uplink.
-double visits_per_second(BitRate uplink, uint64_t bytes) {
-  return static_cast<double>(uplink.bits_per_second) /
-         (8.0 * static_cast<double>(std::max<uint64_t>(bytes, 1)));
+std::string visits_per_second(BitRate uplink, uint64_t bytes) {
+  const double visits = static_cast<double>(uplink.bits_per_second) /
+                        (8.0 * static_cast<double>(std::max<uint64_t>(bytes, 1)));
+  return visits < 10 ? fmt::format("{:.2g}", visits) : fmt::format("{:.0f}", visits);
 }
 
 }  // namespace
@@ -109,13 +110,13 @@ void SeedServer::log_start() const {
   const auto& stats = site_->site_version_stats();
   if (stats.files == 0) return;
   const uint64_t mean = stats.bytes / stats.files;
-  std::string text = fmt::format("over {}, plain HTTP would be saturated at about {:.2g} visits/s",
+  std::string text = fmt::format("over {}, plain HTTP would be saturated at about {} visits/s",
                                  for_people(config().uplink),
                                  visits_per_second(config().uplink, mean));
   text += fmt::format(" of the mean file ({})", for_people(ByteCount{mean}));
   if (const auto* index = site_->current()->find(kIndexPage)) {
     const uint64_t length = index->record().geometry.length;
-    text += fmt::format(", {:.2g}/s of {} ({})", visits_per_second(config().uplink, length),
+    text += fmt::format(", {}/s of {} ({})", visits_per_second(config().uplink, length),
                         kIndexPage, for_people(ByteCount{length}));
   }
   log_info(text);
@@ -222,13 +223,13 @@ void SeedServer::status(Instant now) {
   if (!idle) {
     const double out = rate(stats.bytes_out, status_stats_.bytes_out);
     std::string line = fmt::format(
-        "{:.3g} joins/s, {} neighbours, {} out", rate(stats.joins, status_stats_.joins),
-        stats.neighbours_now, for_people(BitRate{static_cast<uint64_t>(out * 8)}));
+        "{:.3g} joins/s, {} neighbour{}, {} out", rate(stats.joins, status_stats_.joins),
+        stats.neighbours_now, stats.neighbours_now == 1 ? "" : "s", for_people(BitRate{static_cast<uint64_t>(out * 8)}));
     if (stats.drops.total() != status_stats_.drops.total()) {
-      line += "; dropped so far: " + drops_text(stats.drops);
+      line += fmt::format("; dropped so far: {}", drops_text(stats.drops));
     }
     log_info(line);
-    service_notify("STATUS=" + line);
+    service_notify(fmt::format("STATUS={}", line));
   }
   status_last_ = now;
   status_stats_ = stats;

@@ -1,0 +1,51 @@
+// The commented files in conf/ are made from the tables: `fbseed check --example`.
+#include <fstream>
+#include <iterator>
+#include <regex>
+#include <string>
+
+#include "catch.h"
+#include "cli/peer_config.h"
+#include "cli/seed_config.h"
+#include "cli/setting_load.h"
+
+using namespace fb::cli;
+
+namespace {
+
+std::string file(const std::string& name) {
+  std::ifstream in(std::string(FB_CONF_DIRECTORY) + "/" + name, std::ios::binary);
+  REQUIRE(in);
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+
+// Takes the comment off each setting, as an operator who keeps every default would.
+std::string uncommented(const std::string& text) {
+  return std::regex_replace(text, std::regex("(^|\n)#([a-z_]+ = )"), "$1$2");
+}
+
+}  // namespace
+
+TEST_CASE("conf/fbseed.toml has every key with its default", "[conf]") {
+  SeedSettings settings;
+  const std::string text = file("fbseed.toml");
+  CHECK(text == print_documented(settings.table));
+  CHECK(load_toml(settings.table, uncommented(text), "conf").empty());
+  for (const Setting& row : settings.table.rows()) {
+    INFO(row.key);
+    CHECK(row.origin.layer == Layer::kFile);
+    CHECK(text_of(row) == row.default_text);
+  }
+}
+
+TEST_CASE("conf/fbpeer.toml has every key with its default", "[conf]") {
+  PeerSettings settings;
+  const std::string text = file("fbpeer.toml");
+  CHECK(text == print_documented(settings.table));
+  CHECK(load_toml(settings.table, uncommented(text), "conf").empty());
+  for (const Setting& row : settings.table.rows()) {
+    INFO(row.key);
+    CHECK(row.origin.layer == Layer::kFile);
+    CHECK(text_of(row) == row.default_text);
+  }
+}
