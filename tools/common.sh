@@ -40,7 +40,7 @@ logged() {  # LOG COMMAND...
 configure() {  # LOG DIRECTORY OPTION...
   local log=$1 directory=$2
   shift 2
-  local wanted="${CC:-} ${CXX:-} $*"
+  local wanted="$repository ${CC:-} ${CXX:-} $*"
   if [[ -f $directory/build.ninja && $(cat -- "$directory.options" 2>/dev/null) == "$wanted" ]]; then
     return 0  # ninja itself runs meson again when a meson.build has changed
   fi
