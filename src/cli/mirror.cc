@@ -160,7 +160,8 @@ void Mirror::on_complete(JobId id) {
   if (*hash != job.record->sha256) {
     return finish(id, ExitCode::kFailed, "the file does not match its hash");
   }
-  if (const auto done = job.part->commit(); !done) return finish(id, ExitCode::kLocal, done.error());
+  if (const auto done = job.part->commit(); !done)
+    return finish(id, ExitCode::kLocal, done.error());
   job.part.reset();
   ++report_.files;
   ++files_done_;

@@ -95,8 +95,8 @@ std::expected<OutputDirectory, std::string> OutputDirectory::open(const std::str
   // Whoever names the directory may reach it through a link; below it, none is followed.
   content::FileHandle root(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!root.valid()) {
-    return std::unexpected(
-        fmt::format("the directory \"{}\" cannot be used: {}", path, why(error ? error.value() : errno)));
+    return std::unexpected(fmt::format("the directory \"{}\" cannot be used: {}", path,
+                                       why(error ? error.value() : errno)));
   }
   return OutputDirectory(std::move(root), path);
 }

@@ -222,9 +222,10 @@ void SeedServer::status(Instant now) {
                     stats.datagrams_out == status_stats_.datagrams_out;
   if (!idle) {
     const double out = rate(stats.bytes_out, status_stats_.bytes_out);
-    std::string line = fmt::format(
-        "{:.3g} joins/s, {} neighbour{}, {} out", rate(stats.joins, status_stats_.joins),
-        stats.neighbours_now, stats.neighbours_now == 1 ? "" : "s", for_people(BitRate{static_cast<uint64_t>(out * 8)}));
+    std::string line = fmt::format("{:.3g} joins/s, {} neighbour{}, {} out",
+                                   rate(stats.joins, status_stats_.joins), stats.neighbours_now,
+                                   stats.neighbours_now == 1 ? "" : "s",
+                                   for_people(BitRate{static_cast<uint64_t>(out * 8)}));
     if (stats.drops.total() != status_stats_.drops.total()) {
       line += fmt::format("; dropped so far: {}", drops_text(stats.drops));
     }

@@ -32,7 +32,9 @@ constexpr std::array<Choice<LogLevel>, 4> kLogLevels{{{"debug", LogLevel::kDebug
                                                       {"warning", LogLevel::kWarning},
                                                       {"error", LogLevel::kError}}};
 
-constexpr std::span<const Choice<engine::IoBackend>> choices(engine::IoBackend) { return kBackends; }
+constexpr std::span<const Choice<engine::IoBackend>> choices(engine::IoBackend) {
+  return kBackends;
+}
 constexpr std::span<const Choice<wire::Profile>> choices(wire::Profile) { return kProfiles; }
 constexpr std::span<const Choice<LogLevel>> choices(LogLevel) { return kLogLevels; }
 

@@ -44,7 +44,7 @@ struct Setting {
   // Commands that have the flag; empty: all that read the configuration.
   std::vector<std::string> commands;
   std::string doc;           // sentences for the operator
-  std::string zero;          // what "0" means; empty: zero is refused, unless `minimum` is a count's
+  std::string zero;          // what "0" means; empty: zero is refused where a unit is needed
   uint64_t minimum = 0;      // in the type's own unit: ns, bytes, bits a second, or a count
   uint64_t maximum = std::numeric_limits<uint64_t>::max();
   bool reloadable = false;   // a change takes effect without a restart

@@ -144,7 +144,8 @@ std::string print_settings(const SettingTable& table) {
     }
     // A file's name may hold anything; a comment ends at the line's end.
     std::string origin = row.origin.text;
-    std::ranges::replace_if(origin, [](char c) { return static_cast<unsigned char>(c) < 0x20; }, '?');
+    const auto control = [](char c) { return (c >= 0 && c < 0x20) || c == 0x7f; };
+    std::ranges::replace_if(origin, control, '?');
     out += fmt::format("{} = {}  # {}\n", leaf_of(row.key), toml_of(row), origin);
   }
   return out;

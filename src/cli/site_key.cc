@@ -52,8 +52,9 @@ std::expected<SiteKey, std::string> load_or_create_key(std::string path) {
     if (!std::filesystem::exists(directory, error)) {
       std::filesystem::create_directories(directory, error);
       if (error) {
-        return std::unexpected(fmt::format("the directory \"{}\" for the site's key cannot be made: {}",
-                                           directory.string(), error.message()));
+        return std::unexpected(
+            fmt::format("the directory \"{}\" for the site's key cannot be made: {}",
+                        directory.string(), error.message()));
       }
       ::chmod(directory.c_str(), 0700);
     }

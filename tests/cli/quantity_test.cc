@@ -60,9 +60,26 @@ TEST_CASE("what could be bits or bytes is refused", "[quantity]") {
 }
 
 TEST_CASE("hostile quantities", "[quantity]") {
-  for (const char* text : {"", " ", "kbit", "-5kbit", "+5kbit", "5 kbit", " 5kbit", "5kbit ", ".5Mbit",
-                           "5.Mbit", "1.2.3kbit", "1e3kbit", "0x10kbit", "1,5Mbit", "nan", "inf",
-                           "99999999999999999999kbit", "9999999999Tbit", "0.5bit", "0.0001kbit"}) {
+  for (const char* text : {"",
+                           " ",
+                           "kbit",
+                           "-5kbit",
+                           "+5kbit",
+                           "5 kbit",
+                           " 5kbit",
+                           "5kbit ",
+                           ".5Mbit",
+                           "5.Mbit",
+                           "1.2.3kbit",
+                           "1e3kbit",
+                           "0x10kbit",
+                           "1,5Mbit",
+                           "nan",
+                           "inf",
+                           "99999999999999999999kbit",
+                           "9999999999Tbit",
+                           "0.5bit",
+                           "0.0001kbit"}) {
     INFO(text);
     CHECK_FALSE(parse_bit_rate(text));
   }

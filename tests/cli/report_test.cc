@@ -37,8 +37,9 @@ TEST_CASE("a get's report has its promised keys", "[report]") {
 
 TEST_CASE("a seeder's report has all counters", "[report]") {
   const std::string json = to_json(SeedReport{});
-  for (const char* key : {"schema", "link", "io", "uptime_seconds", "site", "version", "datagrams_in",
-                          "bytes_out", "joins", "drops", "trains_sent", "kernel_receive_drops"}) {
+  for (const char* key :
+       {"schema", "link", "io", "uptime_seconds", "site", "version", "datagrams_in", "bytes_out",
+        "joins", "drops", "trains_sent", "kernel_receive_drops"}) {
     INFO(key);
     CHECK(has(json, '"' + std::string(key) + '"'));
   }

@@ -74,7 +74,8 @@ TEST_CASE("all that is wrong in a file is told, in its order", "[setting]") {
   REQUIRE(found.size() == 9);
   CHECK(found[0].starts_with("f.toml:1:10: uplink: \"800\" has no unit; write \"800kbit\""));
   CHECK(found[1].starts_with("f.toml:2:10: rescan: \"5\" has no unit; write \"5s\""));
-  CHECK(found[2] == "f.toml:3:6: io: \"urin\" is none of auto, uring, epoll; did you mean \"uring\"?");
+  CHECK(found[2] ==
+        "f.toml:3:6: io: \"urin\" is none of auto, uring, epoll; did you mean \"uring\"?");
   CHECK(found[3] == "f.toml:4:16: segmentation: must be true or false, without quotes");
   CHECK(found[4].starts_with("f.toml:5:10: listen: \"localhost\" has no port"));
   CHECK(found[5] == "f.toml:6:1: unknown key \"nonsense_of_ours\"");
