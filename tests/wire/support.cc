@@ -1,0 +1,219 @@
+#include "wire/support.h"
+
+#include <algorithm>
+#include <array>
+
+namespace fb::wire {
+namespace {
+
+constexpr std::array<std::string_view, kMessageTypes> kTypeNames{
+    "",           "join",           "welcome",         "manifest_request", "manifest_part",
+    "hello",      "hello_reply",    "first_handshake", "first_handshake_reply",
+    "second_handshake", "data",     "no_file",         "recommend_request", "recommendation",
+    "bye",        "path_challenge", "path_response",   "refused",          "not_now"};
+
+std::string hex_of(uint64_t number) {
+  std::array<uint8_t, 8> bytes{};
+  for (size_t i = 0; i < 8; ++i) bytes[i] = static_cast<uint8_t>(number >> (56 - 8 * i));
+  return to_hex(bytes);
+}
+
+std::string hex_of(FileId file) { return hex_of(static_cast<uint64_t>(file)); }
+
+FileId file_of(const Json& hex) { return static_cast<FileId>(number_of(hex)); }
+
+Cookie cookie_of(const Json& hex) {
+  const Bytes bytes = from_hex(hex.get<std::string>());
+  Cookie out{};
+  REQUIRE(bytes.size() == out.size());
+  std::ranges::copy(bytes, out.begin());
+  return out;
+}
+
+std::optional<Cookie> optional_cookie_of(const Json& hex) {
+  return hex.is_null() ? std::nullopt : std::optional(cookie_of(hex));
+}
+
+Json json_of(const std::optional<Cookie>& cookie) {
+  return cookie ? Json(to_hex(*cookie)) : Json(nullptr);
+}
+
+Intervals intervals_of(const Json& list) {
+  Intervals out;
+  REQUIRE(list.size() <= kIntervalsMax);
+  for (const Json& pair : list) {
+    out.items.at(out.count++) = {pair.at(0).get<uint32_t>(), pair.at(1).get<uint32_t>()};
+  }
+  return out;
+}
+
+Json json_of(const Intervals& intervals) {
+  Json out = Json::array();
+  for (const Interval& interval : intervals.span()) {
+    out.push_back({interval.first, interval.last});
+  }
+  return out;
+}
+
+Endpoint endpoint_of(const Json& text) {
+  return Endpoint::parse(text.get<std::string>()).value();
+}
+
+std::vector<Referral> referrals_of(const Json& list) {
+  std::vector<Referral> out;
+  for (const Json& item : list) {
+    out.push_back({endpoint_of(item.at("endpoint")), number_of(item.at("name")),
+                   item.at("expires_in_s").get<uint8_t>()});
+  }
+  return out;
+}
+
+Json json_of(const std::vector<Referral>& referrals) {
+  Json out = Json::array();
+  for (const Referral& referral : referrals) {
+    out.push_back({{"endpoint", referral.endpoint.to_string()},
+                   {"name", hex_of(referral.name)},
+                   {"expires_in_s", referral.expires_in_s}});
+  }
+  return out;
+}
+
+struct FieldsOf {
+  Json operator()(const Join& m) const {
+    return {{"profile", static_cast<int>(m.profile)}, {"reply_token", hex_of(m.reply_token)},
+            {"name", hex_of(m.name)}, {"cookie", json_of(m.cookie)}, {"path", m.path}};
+  }
+  Json operator()(const Welcome& m) const {
+    return {{"cookie", to_hex(m.cookie)}, {"seeder_name", hex_of(m.seeder_name)},
+            {"observed", m.observed.to_string()}, {"referrals", json_of(m.referrals)}};
+  }
+  Json operator()(const ManifestRequest& m) const {
+    return {{"reply_token", hex_of(m.reply_token)}, {"cookie", to_hex(m.cookie)},
+            {"request", m.request}, {"path", m.path}};
+  }
+  Json operator()(const ManifestPart& m) const {
+    return {{"request", m.request}, {"part", m.part}, {"parts", m.parts},
+            {"bytes", to_hex(m.bytes)}};
+  }
+  Json operator()(const Hello& m) const {
+    return {{"profile", static_cast<int>(m.profile)}, {"reply_token", hex_of(m.reply_token)},
+            {"name", hex_of(m.name)}, {"cookie", json_of(m.cookie)}, {"file", hex_of(m.file)},
+            {"have", json_of(m.have)}};
+  }
+  Json operator()(const HelloReply& m) const {
+    return {{"reply_token", hex_of(m.reply_token)}, {"observed", m.observed.to_string()},
+            {"status", static_cast<int>(m.status)}, {"file", hex_of(m.file)},
+            {"offer", json_of(m.offer)}};
+  }
+  Json operator()(const FirstHandshake& m) const {
+    return {{"file", hex_of(m.file)}, {"request", m.request}, {"have", json_of(m.have)}};
+  }
+  Json operator()(const FirstHandshakeReply& m) const {
+    return {{"file", hex_of(m.file)}, {"request", m.request}, {"offer", json_of(m.offer)}};
+  }
+  Json operator()(const SecondHandshake& m) const {
+    return {{"file", hex_of(m.file)}, {"request", m.request}, {"chunks", m.chunks}};
+  }
+  Json operator()(const Data& m) const {
+    return {{"file", hex_of(m.file)}, {"request", m.request}, {"chunk", m.chunk},
+            {"verified", m.verified}, {"bytes", to_hex(m.bytes)}};
+  }
+  Json operator()(const NoFile& m) const {
+    return {{"file", hex_of(m.file)}, {"request", m.request}};
+  }
+  Json operator()(const RecommendRequest& m) const { return {{"file", hex_of(m.file)}}; }
+  Json operator()(const Recommendation& m) const { return {{"referrals", json_of(m.referrals)}}; }
+  Json operator()(const Bye& m) const { return {{"lifetime_ms", m.lifetime_ms}}; }
+  Json operator()(const PathChallenge& m) const { return {{"nonce", hex_of(m.nonce)}}; }
+  Json operator()(const PathResponse& m) const { return {{"nonce", hex_of(m.nonce)}}; }
+  Json operator()(const Refused& m) const {
+    return {{"reason", static_cast<int>(m.reason)}, {"profile", static_cast<int>(m.profile)}};
+  }
+  Json operator()(const NotNow& m) const {
+    return {{"file", hex_of(m.file)}, {"request", m.request}};
+  }
+};
+
+}  // namespace
+
+Token number_of(const Json& hex) {
+  const auto text = hex.get<std::string>();
+  REQUIRE(text.size() == 16);
+  size_t read = 0;
+  const Token out = std::stoull(text, &read, 16);
+  REQUIRE(read == 16);
+  return out;
+}
+
+std::string_view type_name(MessageType type) { return kTypeNames.at(static_cast<size_t>(type)); }
+
+Message message_of(const std::string& type, const Json& f, Bytes& bytes) {
+  const auto is = [&](MessageType candidate) { return type == type_name(candidate); };
+  const auto u8 = [&](const char* key) { return f.at(key).get<uint8_t>(); };
+  const auto u16 = [&](const char* key) { return f.at(key).get<uint16_t>(); };
+  const auto profile = [&] { return static_cast<Profile>(u8("profile")); };
+  const auto text = [&](const char* key) { return f.at(key).get<std::string>(); };
+  if (f.contains("bytes")) bytes = from_hex(text("bytes"));
+  using enum MessageType;
+  if (is(kJoin)) {
+    return Join{profile(), number_of(f.at("reply_token")), number_of(f.at("name")),
+                optional_cookie_of(f.at("cookie")), text("path")};
+  }
+  if (is(kWelcome)) {
+    return Welcome{cookie_of(f.at("cookie")), number_of(f.at("seeder_name")),
+                   endpoint_of(f.at("observed")), referrals_of(f.at("referrals"))};
+  }
+  if (is(kManifestRequest)) {
+    return ManifestRequest{number_of(f.at("reply_token")), cookie_of(f.at("cookie")),
+                           u16("request"), text("path")};
+  }
+  if (is(kManifestPart)) return ManifestPart{u16("request"), u8("part"), u8("parts"), bytes};
+  if (is(kHello)) {
+    return Hello{profile(), number_of(f.at("reply_token")), number_of(f.at("name")),
+                 optional_cookie_of(f.at("cookie")), file_of(f.at("file")),
+                 intervals_of(f.at("have"))};
+  }
+  if (is(kHelloReply)) {
+    return HelloReply{number_of(f.at("reply_token")), endpoint_of(f.at("observed")),
+                      static_cast<HandshakeStatus>(u8("status")), file_of(f.at("file")),
+                      intervals_of(f.at("offer"))};
+  }
+  if (is(kRecommendation)) return Recommendation{referrals_of(f.at("referrals"))};
+  if (is(kBye)) return Bye{f.at("lifetime_ms").get<uint32_t>()};
+  if (is(kPathChallenge)) return PathChallenge{number_of(f.at("nonce"))};
+  if (is(kPathResponse)) return PathResponse{number_of(f.at("nonce"))};
+  if (is(kRefused)) return Refused{static_cast<RefusedReason>(u8("reason")), profile()};
+  const FileId file = file_of(f.at("file"));
+  if (is(kRecommendRequest)) return RecommendRequest{file};
+  const uint16_t request = u16("request");
+  if (is(kFirstHandshake)) return FirstHandshake{file, request, intervals_of(f.at("have"))};
+  if (is(kFirstHandshakeReply)) {
+    return FirstHandshakeReply{file, request, intervals_of(f.at("offer"))};
+  }
+  if (is(kSecondHandshake)) {
+    return SecondHandshake{file, request, f.at("chunks").get<std::vector<uint32_t>>()};
+  }
+  if (is(kData)) {
+    return Data{file, request, f.at("chunk").get<uint32_t>(), f.at("verified").get<bool>(), bytes};
+  }
+  if (is(kNoFile)) return NoFile{file, request};
+  if (is(kNotNow)) return NotNow{file, request};
+  FAIL("no message is called " << type);
+  return Bye{};
+}
+
+Json fields_of(const Message& message) { return std::visit(FieldsOf{}, message); }
+
+std::vector<Vector> datagram_vectors() {
+  std::vector<Vector> out;
+  const Json all = load_vectors("wire.json");
+  for (const Json& item : all.at("datagrams")) {
+    out.push_back({item.at("name").get<std::string>(), item.at("type").get<std::string>(),
+                   number_of(item.at("to")), item.at("fields"),
+                   from_hex(item.at("hex").get<std::string>())});
+  }
+  REQUIRE(out.size() >= kMessageTypes - 1);
+  return out;
+}
+
+}  // namespace fb::wire
