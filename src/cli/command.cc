@@ -24,6 +24,24 @@ struct Bound {
   CLI::Option* handle = nullptr;
 };
 
+constexpr size_t kNameColumns = 34;
+constexpr size_t kDocColumns = 62;
+
+// Broken into lines, which the library only indents.
+std::string wrapped(std::string_view doc) {
+  std::string out;
+  size_t column = 0;
+  while (!doc.empty()) {
+    const size_t space = doc.find(' ');
+    const std::string_view word = doc.substr(0, space);
+    if (column > 0) out += column + 1 + word.size() > kDocColumns ? '\n' : ' ';
+    column = out.ends_with('\n') ? word.size() : column + 1 + word.size();
+    out += word;
+    doc.remove_prefix(space == std::string_view::npos ? doc.size() : space + 1);
+  }
+  return out;
+}
+
 std::string library_name(const Option& option) {
   if (option.positional) return option.name;
   std::string name = "--" + option.name;
@@ -36,10 +54,10 @@ std::unique_ptr<Bound> bind(CLI::App& app, const Option& option) {
   bound->option = &option;
   const std::string name = library_name(option);
   if (option.value.empty() && !option.positional) {
-    bound->handle = app.add_flag(name, bound->flag, option.doc);
+    bound->handle = app.add_flag(name, bound->flag, wrapped(option.doc));
     return bound;
   }
-  bound->handle = app.add_option(name, bound->values, option.doc);
+  bound->handle = app.add_option(name, bound->values, wrapped(option.doc));
   bound->handle->type_name(option.positional ? "" : option.value);
   if (option.repeated) {
     if (!option.positional) bound->handle->allow_extra_args(false);
@@ -111,7 +129,7 @@ ExitCode run_program(const Program& program, std::string_view called,
                      std::span<const std::string> arguments) {
   CLI::App app(program.summary, std::string(called));
   app.set_version_flag("--version", std::string("flashback " FB_VERSION));
-  app.get_formatter()->column_width(34);
+  app.get_formatter()->column_width(kNameColumns);
   app.footer(std::string(kExitCodesHelp));
   app.require_subcommand(1);
   std::vector<std::vector<std::unique_ptr<Bound>>> bounds;
