@@ -86,6 +86,7 @@ void ChunkStore::count_contributions(uint32_t metachunk, Result& result) const {
   const nois::Interval chunks = geometry().chunks_of(metachunk);
   const auto& senders = partial_.at(metachunk);
   for (size_t i = 0; i < senders.size(); ++i) {
+    if (!senders[i]) continue;
     const SenderId sender = *senders[i];
     const uint32_t length = geometry().chunk_length(chunks.first + static_cast<uint32_t>(i));
     const auto known = std::find_if(result.contributions.begin(), result.contributions.end(),
@@ -168,6 +169,15 @@ bool ChunkStore::complete() const { return verified_.count() == geometry().chunk
 bool ChunkStore::metachunk_verified(uint32_t metachunk) const {
   return metachunk < geometry().metachunk_count() &&
          verified_.contains(geometry().chunks_of(metachunk).first);
+}
+
+std::vector<ChunkStore::Contribution> ChunkStore::restart(uint32_t metachunk) {
+  if (!partial_.contains(metachunk)) return {};
+  Result result;
+  count_contributions(metachunk, result);
+  held_.erase(geometry().chunks_of(metachunk));
+  partial_.erase(metachunk);
+  return std::move(result.contributions);
 }
 
 bool ChunkStore::single_source(uint32_t metachunk) const { return suspects_.contains(metachunk); }

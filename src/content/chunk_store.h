@@ -74,6 +74,9 @@ class ChunkStore {
   [[nodiscard]] bool metachunk_verified(uint32_t metachunk) const;
   // MetaChunks that failed while mixed: ask one sender for all of its chunks. Rare and few.
   [[nodiscard]] bool single_source(uint32_t metachunk) const;
+  // Gives up what is held of an unverified MetaChunk, so that it can be fetched whole from another
+  // sender. Returns whose bytes those were.
+  std::vector<Contribution> restart(uint32_t metachunk);
   // True while any MetaChunk is single_source().
   [[nodiscard]] bool has_suspects() const { return !suspects_.empty(); }
 

@@ -80,8 +80,21 @@ bool Download::advance_level() {
   return true;
 }
 
-void Download::release_claims(NeighbourId neighbour) {
-  std::erase_if(single_sources_, [&](const auto& claim) { return claim.second == neighbour; });
+std::vector<content::ChunkStore::Contribution> Download::release_claims(NeighbourId neighbour,
+                                                                         bool keep) {
+  std::vector<content::ChunkStore::Contribution> given_up;
+  for (auto it = single_sources_.begin(); it != single_sources_.end();) {
+    if (it->second != neighbour) {
+      ++it;
+      continue;
+    }
+    if (!keep && current().single_source(it->first)) {
+      const auto contributions = current().restart(it->first);
+      given_up.insert(given_up.end(), contributions.begin(), contributions.end());
+    }
+    it = single_sources_.erase(it);
+  }
+  return given_up;
 }
 
 void Download::prefer(uint64_t offset) {
@@ -99,14 +112,14 @@ bool Download::wants_any(std::span<const nois::Interval> offer) const {
 }
 
 std::vector<nois::Interval> Download::candidates(std::span<const nois::Interval> offer,
-                                                 NeighbourId neighbour, bool avoid_duplicates) {
+                                                 const Asked& asked) {
   const uint32_t count = current().geometry().chunk_count();
   std::vector<nois::Interval> out;
   for (const auto& interval : offer) {
     if (interval.first >= count) continue;
     const nois::Interval valid{interval.first, std::min(interval.last, count - 1)};
     for (const auto& missing : current().held().missing_within(valid)) {
-      if (!avoid_duplicates) {
+      if (!asked.avoid_duplicates) {
         out.push_back(missing);
         continue;
       }
@@ -114,12 +127,12 @@ std::vector<nois::Interval> Download::candidates(std::span<const nois::Interval>
       out.insert(out.end(), free.begin(), free.end());
     }
   }
-  if (current().has_suspects()) reserve_single_sources(out, neighbour);
+  if (current().has_suspects()) reserve_single_sources(out, asked);
   return out;
 }
 
 void Download::reserve_single_sources(std::vector<nois::Interval>& candidates,
-                                      NeighbourId neighbour) {
+                                      const Asked& asked) {
   const content::Geometry& geometry = current().geometry();
   std::vector<uint32_t> metachunks;
   for (const auto& interval : candidates) {
@@ -136,20 +149,48 @@ void Download::reserve_single_sources(std::vector<nois::Interval>& candidates,
     const nois::Interval chunks = geometry.chunks_of(metachunk);
     const bool whole = total_length(clip(candidates, chunks)) == chunks.length();
     const auto claim = single_sources_.find(metachunk);
-    if (claim == single_sources_.end() && whole) {
-      single_sources_[metachunk] = neighbour;
-    } else if (claim == single_sources_.end() || claim->second != neighbour) {
+    if (claim == single_sources_.end() && asked.may_claim && (whole || asked.is_seeder)) {
+      single_sources_.emplace(metachunk, asked.neighbour);
+    } else if (claim == single_sources_.end() || claim->second != asked.neighbour) {
       subtract(candidates, chunks);
     }
   }
 }
 
+// Whole MetaChunks, those first of which most is held, so that they verify soon.
+std::vector<uint32_t> Download::by_metachunk(std::vector<nois::Interval> from, size_t count,
+                                             Rng& rng) {
+  const content::Geometry& geometry = current().geometry();
+  std::vector<uint32_t> out;
+  while (out.size() < count && !from.empty()) {
+    uint32_t best = geometry.metachunk_of(*nois::random_id(from, rng));
+    uint64_t most = current().held().count_in(geometry.chunks_of(best));
+    for (const auto& interval : from) {
+      const uint32_t m = geometry.metachunk_of(interval.first);
+      const uint64_t held = current().held().count_in(geometry.chunks_of(m));
+      if (held > most) {
+        best = m;
+        most = held;
+      }
+    }
+    const nois::Interval chunks = geometry.chunks_of(best);
+    auto inside = clip(from, chunks);
+    subtract(from, chunks);
+    while (out.size() < count) {
+      const auto id = nois::random_id(inside, rng);
+      if (!id) break;
+      subtract(inside, {*id, *id});
+      out.push_back(*id);
+    }
+  }
+  return out;
+}
+
 std::vector<uint32_t> Download::choose(std::span<const nois::Interval> offer, size_t count,
-                                       NeighbourId neighbour, bool avoid_duplicates, Rng& rng) {
+                                       const Asked& asked, Rng& rng) {
   std::vector<nois::Interval> looked_at(offer.begin(), offer.end());
   if (preferred_ && file() != nullptr && rng.below(4) != 0) {
-    const auto near = candidates(clip(offer, {*preferred_, *preferred_ + kPreferredChunks}),
-                                 neighbour, avoid_duplicates);
+    const auto near = candidates(clip(offer, {*preferred_, *preferred_ + kPreferredChunks}), asked);
     if (!near.empty()) looked_at = near;
   }
   if (total_length(looked_at) > kWindowChunks) {
@@ -159,11 +200,12 @@ std::vector<uint32_t> Download::choose(std::span<const nois::Interval> offer, si
                                 ? UINT32_MAX
                                 : *centre + static_cast<uint32_t>(kWindowChunks);
       const auto near = clip(looked_at, {*centre, last});
-      if (!candidates(near, neighbour, avoid_duplicates).empty()) looked_at = near;
+      if (!candidates(near, asked).empty()) looked_at = near;
     }
   }
-  auto from = candidates(looked_at, neighbour, avoid_duplicates);
+  auto from = candidates(looked_at, asked);
   std::vector<uint32_t> out;
+  if (cautious) return by_metachunk(std::move(from), count, rng);
   while (out.size() < count) {
     const auto id = nois::random_id(from, rng);
     if (!id) break;
@@ -201,31 +243,32 @@ Download* Downloads::fetching(content::FileId object) {
   return found == active_.end() ? nullptr : *found;
 }
 
-const content::ChunkStore* Downloads::store(content::FileId file) const {
+Downloads::Held Downloads::find_store(content::FileId file) const {
   for (const auto& download : all_) {
     for (const auto& store : download->stores()) {
-      if (store->info().id == file) return store.get();
+      if (store->info().id == file) return {store.get(), !relay_unverified || download->cautious};
     }
   }
-  return nullptr;
+  return {};
 }
 
-bool Downloads::knows(content::FileId file) { return store(file) != nullptr; }
+bool Downloads::knows(content::FileId file) { return find_store(file).store != nullptr; }
 
 std::optional<std::vector<nois::Interval>> Downloads::lacking(
     content::FileId file, std::span<const nois::Interval> theirs) {
-  const content::ChunkStore* held = store(file);
-  if (held == nullptr) return {};
-  return (relay_unverified ? held->held() : held->verified()).difference(theirs);
+  const Held held = find_store(file);
+  if (held.store == nullptr) return {};
+  return (held.only_verified ? held.store->verified() : held.store->held()).difference(theirs);
 }
 
 Holdings::Chunk Downloads::read_chunk(content::FileId file, uint32_t chunk,
                                       std::span<uint8_t> out) {
-  const content::ChunkStore* held = store(file);
-  if (held == nullptr || chunk >= held->geometry().chunk_count()) return {};
-  const bool verified = held->metachunk_verified(held->geometry().metachunk_of(chunk));
-  if (!verified && !relay_unverified) return {};
-  return {held->read_chunk(chunk, out), verified};
+  const Held held = find_store(file);
+  if (held.store == nullptr || chunk >= held.store->geometry().chunk_count()) return {};
+  const uint32_t metachunk = held.store->geometry().metachunk_of(chunk);
+  const bool verified = held.store->metachunk_verified(metachunk);
+  if (!verified && held.only_verified) return {};
+  return {held.store->read_chunk(chunk, out), verified};
 }
 
 }  // namespace fb::roulette

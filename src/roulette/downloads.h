@@ -1,9 +1,9 @@
 // The files that a peer fetches, and what it can pass on of them.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <optional>
-#include <unordered_map>
 #include <vector>
 
 #include "content/chunk_store.h"
@@ -34,26 +34,37 @@ class Download {
     return stores_;
   }
 
+  // Of whom a choice is to be asked.
+  struct Asked {
+    NeighbourId neighbour{};
+    bool avoid_duplicates = true;   // leave out what is in flight elsewhere
+    bool may_claim = true;          // it may be the single source of a MetaChunk
+    bool is_seeder = false;         // its chunks are true, whatever else is held
+  };
   // At most `count` chunks of current() out of `offer`, at random (the paper's choice), that are
   // neither held nor in flight elsewhere. A MetaChunk that must come from one sender is left to
   // the neighbour it was given to.
   [[nodiscard]] std::vector<uint32_t> choose(std::span<const nois::Interval> offer, size_t count,
-                                             NeighbourId neighbour, bool avoid_duplicates,
-                                             Rng& rng);
+                                             const Asked& asked, Rng& rng);
   // Whether `offer` has anything that is not held, in flight or not.
   [[nodiscard]] bool wants_any(std::span<const nois::Interval> offer) const;
 
-  // The neighbour is gone or was silent: what was to come from it alone may come from another.
-  void release_claims(NeighbourId neighbour);
+  // The neighbour is gone or was silent: what was to come from it alone is to come from another.
+  // Unless `keep`, that means from the start; returns whose chunks were given up for it.
+  std::vector<content::ChunkStore::Contribution> release_claims(NeighbourId neighbour, bool keep);
   void prefer(uint64_t offset);
+  // A MetaChunk of it was bad, so somebody pollutes: whole MetaChunks are fetched, which are soon
+  // judged, and nothing is passed on before that.
+  bool cautious = false;
   nois::IntervalSet in_flight;
   Instant last_progress{};
 
  private:
   [[nodiscard]] std::vector<nois::Interval> candidates(std::span<const nois::Interval> offer,
-                                                       NeighbourId neighbour,
-                                                       bool avoid_duplicates);
-  void reserve_single_sources(std::vector<nois::Interval>& candidates, NeighbourId neighbour);
+                                                       const Asked& asked);
+  [[nodiscard]] std::vector<uint32_t> by_metachunk(std::vector<nois::Interval> from, size_t count,
+                                                   Rng& rng);
+  void reserve_single_sources(std::vector<nois::Interval>& candidates, const Asked& asked);
 
   DownloadId id_;
   content::FileRecord record_;
@@ -62,7 +73,7 @@ class Download {
   size_t levels_left_ = 0;               // hash lists still to be fetched, current() included
   std::optional<uint32_t> preferred_;    // chunk of the file from which somebody reads
   // Whom a MetaChunk that failed while mixed was given to.
-  std::unordered_map<uint32_t, NeighbourId> single_sources_;
+  std::map<uint32_t, NeighbourId> single_sources_;
 };
 
 class Downloads final : public Holdings {
@@ -86,7 +97,11 @@ class Downloads final : public Holdings {
   bool relay_unverified = true;
 
  private:
-  [[nodiscard]] const content::ChunkStore* store(content::FileId file) const;
+  struct Held {
+    const content::ChunkStore* store = nullptr;  // null: unknown
+    bool only_verified = false;                  // may be passed on
+  };
+  [[nodiscard]] Held find_store(content::FileId file) const;
 
   uint32_t next_id_ = 1;
   std::vector<std::unique_ptr<Download>> all_;

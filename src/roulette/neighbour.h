@@ -63,7 +63,9 @@ struct Neighbour {
   Estimator estimator;
   Receiving receiving;
   std::optional<PathCheck> path_check;
-  uint32_t strikes = 0;        // bad chunks that it passed on unverified
+  // MetaChunks to which it gave, by how they turned out; bad: one of its own chunks was wrong.
+  uint32_t good_metachunks = 0;
+  uint32_t bad_metachunks = 0;
 };
 
 }  // namespace fb::roulette

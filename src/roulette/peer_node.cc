@@ -169,12 +169,13 @@ void PeerNode::Impl::on_chunk(Instant now, Download& download,
     if (of_file) events.push_back(MetachunkReady{id, result.metachunk});
   } else {
     ++core.stats.metachunks_discarded;
+    download.cautious = true;
   }
   on_senders(now, result);
   if (download.current().complete()) on_object_complete(now, download);
 }
 
-// Credit becomes firm, or is taken back; who sent bad bytes is struck, or cut off.
+// Credit becomes firm, or is taken back; who sent bad bytes is noted, or cut off.
 void PeerNode::Impl::on_senders(Instant now, const content::ChunkStore::Result& result) {
   const bool verified = result.outcome == content::ChunkStore::Outcome::kMetachunkVerified;
   for (const auto& contribution : result.contributions) {
@@ -182,6 +183,7 @@ void PeerNode::Impl::on_senders(Instant now, const content::ChunkStore::Result& 
     if (sender == nullptr) continue;
     if (verified) {
       core.ledger.on_verified(sender->account, contribution.bytes);
+      ++sender->good_metachunks;
     } else {
       core.ledger.on_discarded(sender->account, contribution.bytes);
     }
@@ -189,10 +191,13 @@ void PeerNode::Impl::on_senders(Instant now, const content::ChunkStore::Result& 
   for (const content::SenderId polluter : result.polluters) {
     Neighbour* sender = core.find(ReceiveSide::neighbour_of(polluter));
     if (sender == nullptr) continue;
-    // Who vouched for a bad chunk lied. Who merely passed one on may be a victim too, once.
-    sender->strikes += ReceiveSide::vouched(polluter) ? core.config.pollution_strikes : 1;
-    if (sender->strikes < core.config.pollution_strikes) continue;
-    receive_side.release(*sender);
+    ++sender->bad_metachunks;
+    // Who vouched for a bad chunk lied. Who merely passed one on may be a victim, as long as it
+    // gives more good than bad.
+    const bool suspicious = sender->bad_metachunks >= core.config.pollution_strikes &&
+                            sender->bad_metachunks > sender->good_metachunks;
+    if (!ReceiveSide::vouched(polluter) && !suspicious) continue;
+    receive_side.give_up(*sender);
     core.ban(now, *sender);
   }
 }

@@ -12,7 +12,7 @@ constexpr uint32_t kSeederBurstAfterSilence = 4;
 
 void ReceiveSide::start(Instant now, Neighbour& neighbour) {
   Receiving& rx = neighbour.receiving;
-  release(neighbour);
+  give_up(neighbour);
   rx.state = ReceiveState::kInit;
   rx.passed.clear();
   rx.tries = 0;
@@ -93,9 +93,10 @@ void ReceiveSide::second_handshake(Instant now, Neighbour& neighbour) {
     start(now, neighbour);
     return;
   }
-  rx.pending = download->choose(rx.offer, std::min(rx.burst, core_.config.burst_max), neighbour.id,
-                                core_.config.avoid_duplicates, core_.rng);
+  rx.pending = download->choose(rx.offer, std::min(rx.burst, core_.config.burst_max),
+                                asked_of(neighbour), core_.rng);
   if (rx.pending.empty()) {
+    give_up(neighbour);
     if (neighbour.is_seeder) {
       rx.passed.push_back(rx.file);  // all that is missing is on its way from others
       next_file(now, neighbour);
@@ -115,6 +116,14 @@ void ReceiveSide::second_handshake(Instant now, Neighbour& neighbour) {
   rx.deadline = now + neighbour.estimator.data_timeout(core_.config, rx.asked);
 }
 
+// The seeder's chunks are true, so where it is at hand it is the judge of what failed.
+Download::Asked ReceiveSide::asked_of(const Neighbour& neighbour) const {
+  const bool seeder_at_hand = std::ranges::any_of(
+      core_.neighbours(), [](const auto& n) { return n->is_seeder && n->proven; });
+  return {neighbour.id, core_.config.avoid_duplicates, neighbour.is_seeder || !seeder_at_hand,
+          neighbour.is_seeder};
+}
+
 void ReceiveSide::backoff(Instant now, Neighbour& neighbour, Duration wait) {
   neighbour.receiving.state = ReceiveState::kBackoff;
   neighbour.receiving.deadline = now + wait;
@@ -124,9 +133,19 @@ void ReceiveSide::release(Neighbour& neighbour) {
   Receiving& rx = neighbour.receiving;
   if (Download* download = downloads_.fetching(rx.file)) {
     for (const uint32_t chunk : rx.pending) download->in_flight.erase({chunk, chunk});
-    download->release_claims(neighbour.id);
   }
   rx.pending.clear();
+}
+
+void ReceiveSide::give_up(Neighbour& neighbour) {
+  release(neighbour);
+  Download* download = downloads_.fetching(neighbour.receiving.file);
+  if (download == nullptr) return;
+  for (const auto& lost : download->release_claims(neighbour.id, neighbour.is_seeder)) {
+    if (Neighbour* sender = core_.find(neighbour_of(lost.sender))) {
+      core_.ledger.on_discarded(sender->account, lost.bytes);
+    }
+  }
 }
 
 void ReceiveSide::on_new_download(Instant now) {
@@ -169,8 +188,7 @@ void ReceiveSide::on_offer(Instant now, Neighbour& from, content::FileId file, u
   }
   const bool useful = download->wants_any(rx.offer);
   if (useful) rx.empties = 0;
-  const auto free = download->choose(rx.offer, 1, from.id, core_.config.avoid_duplicates,
-                                     core_.rng);
+  const auto free = download->choose(rx.offer, 1, asked_of(from), core_.rng);
   if (free.empty()) {
     rx.passed.push_back(file);
     next_file(now, from);
@@ -187,7 +205,7 @@ void ReceiveSide::on_no_file(Instant now, Neighbour& from, content::FileId file)
     core_.drop(Drop::kUnexpected);
     return;
   }
-  release(from);
+  give_up(from);
   rx.passed.push_back(file);
   next_file(now, from);
 }
@@ -203,7 +221,7 @@ void ReceiveSide::on_not_now(Instant now, Neighbour& from, const wire::NotNow& m
   // It is alive and has data: neither a try nor an empty round is counted against it.
   rx.had_data = true;
   rx.empties = 0;
-  release(from);
+  give_up(from);
   rx.passed.push_back(message.file);
   next_file(now, from);
 }
@@ -269,6 +287,7 @@ void ReceiveSide::on_timer(Instant now, Neighbour& neighbour) {
         return;
       }
       rx.burst = std::max<uint32_t>(1, rx.burst / 2);
+      give_up(neighbour);
       retry(now, neighbour);
       return;
     case ReceiveState::kFirstHandshake:
@@ -285,7 +304,7 @@ void ReceiveSide::on_timer(Instant now, Neighbour& neighbour) {
 void ReceiveSide::retry(Instant now, Neighbour& neighbour) {
   Receiving& rx = neighbour.receiving;
   if (++rx.tries > core_.config.request_tries) {
-    release(neighbour);
+    give_up(neighbour);
     if (neighbour.is_seeder && neighbour.token_out != 0) {
       // The seeder is busy rather than gone; whether it is gone, the overlay's repair finds out.
       rx.tries = 0;

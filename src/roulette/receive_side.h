@@ -56,8 +56,9 @@ class ReceiveSide {
   void on_data(Instant now, Neighbour& from, const wire::Data& message);
   // The neighbour's deadline is due.
   void on_timer(Instant now, Neighbour& neighbour);
-  // The neighbour is being removed: what it was asked for is free again.
-  void release(Neighbour& neighbour);
+  // The neighbour is being removed, or has failed us: what it was asked for is free again, and so
+  // is what it was to give alone.
+  void give_up(Neighbour& neighbour);
 
   // How senders are named to the chunk store: a neighbour vouches for chunks of MetaChunks that it
   // verified, and merely relays others, so each has two names.
@@ -69,8 +70,11 @@ class ReceiveSide {
   void first_handshake(Instant now, Neighbour& neighbour);
   void second_handshake(Instant now, Neighbour& neighbour);
   void next_file(Instant now, Neighbour& neighbour);
+  [[nodiscard]] Download::Asked asked_of(const Neighbour& neighbour) const;
   void backoff(Instant now, Neighbour& neighbour, Duration wait);
   void retry(Instant now, Neighbour& neighbour);
+  // What was requested and did not come may be asked for elsewhere.
+  void release(Neighbour& neighbour);
 
   Core& core_;
   Downloads& downloads_;
