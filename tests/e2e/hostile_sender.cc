@@ -1,5 +1,5 @@
-// hostile_sender seeder LINK SEED, or hostile_sender peer HOST:PORT SEED: everything that a stranger
-// can throw at a node. Prints one line for each kind of attack, for a script to judge:
+// hostile_sender seeder LINK SEED, or hostile_sender peer HOST:PORT SEED: everything that a
+// stranger can throw at a node. Prints one line for each kind of attack, for a script to judge:
 //
 //   NAME sent=DATAGRAMS bytes=SENT reply_bytes=RECEIVED
 //
@@ -291,7 +291,8 @@ void attack_cookie(Stage& stage) {
     wire::Join with_cookie = join(stage);
     with_cookie.cookie = random_cookie(stage.rng);
     attacker.send(0, with_cookie);
-    attacker.send(0, wire::ManifestRequest{kOurToken, random_cookie(stage.rng), 3, stage.link.path});
+    attacker.send(
+        0, wire::ManifestRequest{kOurToken, random_cookie(stage.rng), 3, stage.link.path});
     attacker.send(stage.seeder_name, hello(random_cookie(stage.rng), stage.file));
     attacker.send(stage.seeder_name, hello({}, stage.file));
   }

@@ -75,7 +75,7 @@ wait_until() {  # SECONDS WHAT COMMAND...
 start() {  # NAME COMMAND...
   local name=$1
   shift
-  : >"$name.out" >"$name.err"  # of an earlier one of this name, before anybody looks
+  : >"$name.out" 2>"$name.err"  # of an earlier one of this name, before anybody looks
   "$@" >"$name.out" 2>"$name.err" </dev/null &
   pid[$name]=$!
 }
