@@ -4,18 +4,11 @@
 #include <array>
 
 #include "base/check.h"
-#include "base/cursor.h"
 
 namespace fb::content {
 namespace {
 
 constexpr size_t kReadPieceLength = 16384;
-
-// 64 bits of SHA-256: a polluter cannot find bad bytes that bear the true chunk's mark.
-uint64_t fingerprint_of(std::span<const uint8_t> bytes) {
-  const Sha256 hash = sha256(bytes);
-  return Reader(hash).u64();
-}
 
 }  // namespace
 
@@ -39,12 +32,19 @@ ChunkStore::Result ChunkStore::add(uint32_t chunk, std::span<const uint8_t> byte
     return result;
   }
   if (held_.contains(chunk)) return result;
+  const auto digest = digests_.find(chunk);
+  if (digest != digests_.end() && digest->second != short_digest(bytes)) {
+    result.outcome = Outcome::kBadDigest;
+    result.polluters.push_back(sender);
+    return result;
+  }
   if (!storage_->write(geometry().chunk_offset(chunk), bytes)) {
     storage_failed_ = true;
     result.outcome = Outcome::kStorageFailed;
     return result;
   }
   held_.insert({chunk, chunk});
+  if (digest != digests_.end()) checked_.insert({chunk, chunk});
   const nois::Interval chunks = geometry().chunks_of(result.metachunk);
   auto& senders = partial_[result.metachunk];
   senders.resize(chunks.length());
@@ -68,6 +68,7 @@ void ChunkStore::finish(uint32_t metachunk, Result& result) {
   count_contributions(metachunk, result);
   if (*hash == info_.hashes[metachunk]) {
     verified_.insert(chunks);
+    checked_.insert(chunks);
     result.outcome = Outcome::kMetachunkVerified;
     judge_suspects(metachunk, result);
   } else {
@@ -78,6 +79,11 @@ void ChunkStore::finish(uint32_t metachunk, Result& result) {
       remember_suspects(metachunk);
     }
     held_.erase(chunks);
+    checked_.erase(chunks);
+    // Digests that led here were lies.
+    for (uint64_t chunk = chunks.first; chunk <= chunks.last; ++chunk) {
+      digests_.erase(static_cast<uint32_t>(chunk));
+    }
   }
   partial_.erase(metachunk);
 }
@@ -114,7 +120,7 @@ void ChunkStore::remember_suspects(uint32_t metachunk) {
       storage_failed_ = true;
       break;
     }
-    const Suspect suspect{chunk, *senders[i], fingerprint_of(std::span(buffer).first(length))};
+    const Suspect suspect{chunk, *senders[i], short_digest(std::span(buffer).first(length))};
     if (std::find(suspects.begin(), suspects.end(), suspect) == suspects.end()) {
       suspects.push_back(suspect);
     }
@@ -138,7 +144,7 @@ void ChunkStore::judge_suspects(uint32_t metachunk, Result& result) {
     const size_t length = read_chunk(suspect.chunk, buffer);
     // Without the true bytes there is no ground to name anyone.
     if (length == 0) break;
-    if (fingerprint_of(std::span(buffer).first(length)) == suspect.fingerprint) continue;
+    if (short_digest(std::span(buffer).first(length)) == suspect.fingerprint) continue;
     auto& polluters = result.polluters;
     if (std::find(polluters.begin(), polluters.end(), suspect.sender) == polluters.end()) {
       polluters.push_back(suspect.sender);
@@ -171,16 +177,54 @@ bool ChunkStore::metachunk_verified(uint32_t metachunk) const {
          verified_.contains(geometry().chunks_of(metachunk).first);
 }
 
+ChunkStore::Result ChunkStore::set_digests(uint32_t first, std::span<const uint64_t> digests) {
+  Result result;
+  result.outcome = Outcome::kStored;
+  const auto name = [&](SenderId sender) {
+    auto& named = result.polluters;
+    if (std::find(named.begin(), named.end(), sender) == named.end()) named.push_back(sender);
+  };
+  std::array<uint8_t, kChunkSizeMax> buffer{};
+  for (size_t i = 0; i < digests.size(); ++i) {
+    const uint64_t wide = uint64_t{first} + i;
+    if (wide >= geometry().chunk_count()) break;
+    const auto chunk = static_cast<uint32_t>(wide);
+    if (verified_.contains(chunk)) continue;
+    digests_[chunk] = digests[i];
+    const uint32_t metachunk = geometry().metachunk_of(chunk);
+    if (const auto suspects = suspects_.find(metachunk); suspects != suspects_.end()) {
+      for (const Suspect& suspect : suspects->second) {
+        if (suspect.chunk == chunk && suspect.fingerprint != digests[i]) name(suspect.sender);
+      }
+    }
+    const size_t length = read_chunk(chunk, buffer);
+    if (length == 0) continue;
+    if (short_digest(std::span(buffer).first(length)) == digests[i]) {
+      checked_.insert({chunk, chunk});
+      continue;
+    }
+    auto& sender = partial_.at(metachunk)[chunk - geometry().chunks_of(metachunk).first];
+    name(*sender);
+    result.contributions.push_back({*sender, static_cast<uint32_t>(length)});
+    sender.reset();
+    held_.erase({chunk, chunk});
+  }
+  return result;
+}
+
 std::vector<ChunkStore::Contribution> ChunkStore::restart(uint32_t metachunk) {
   if (!partial_.contains(metachunk)) return {};
   Result result;
   count_contributions(metachunk, result);
   held_.erase(geometry().chunks_of(metachunk));
+  checked_.erase(geometry().chunks_of(metachunk));
   partial_.erase(metachunk);
   return std::move(result.contributions);
 }
 
-bool ChunkStore::single_source(uint32_t metachunk) const { return suspects_.contains(metachunk); }
+bool ChunkStore::single_source(uint32_t metachunk) const {
+  return suspects_.contains(metachunk) && !has_digest(geometry().chunks_of(metachunk).first);
+}
 
 size_t ChunkStore::read_chunk(uint32_t chunk, std::span<uint8_t> out) const {
   if (!held_.contains(chunk)) return 0;

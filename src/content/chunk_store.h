@@ -44,6 +44,7 @@ class ChunkStore {
     kMetachunkVerified,   // new, and its MetaChunk is now verified
     kMetachunkDiscarded,  // its MetaChunk failed and was discarded whole
     kStorageFailed,       // the medium failed; the download cannot go on
+    kBadDigest,           // refused: not the chunk whose digest is known; its sender is named
   };
   struct Contribution {
     SenderId sender{};
@@ -74,6 +75,16 @@ class ChunkStore {
   [[nodiscard]] bool metachunk_verified(uint32_t metachunk) const;
   // MetaChunks that failed while mixed: ask one sender for all of its chunks. Rare and few.
   [[nodiscard]] bool single_source(uint32_t metachunk) const;
+  // What the seeder says of chunks: the first 8 bytes (big-endian) of each one's SHA-256. From now
+  // on a wrong chunk is refused on arrival. What is held and does not fit is dropped; the result
+  // names who sent such, now or in MetaChunks that failed before, and what credit that takes back.
+  // Digests of chunks that the object lacks are passed over.
+  Result set_digests(uint32_t first, std::span<const uint64_t> digests);
+  [[nodiscard]] bool has_digest(uint32_t chunk) const { return digests_.contains(chunk); }
+  // Chunks that are verified, or held and fit their digest: what a peer may pass on where somebody
+  // pollutes.
+  [[nodiscard]] const nois::IntervalSet& checked() const { return checked_; }
+
   // Gives up what is held of an unverified MetaChunk, so that it can be fetched whole from another
   // sender. Returns whose bytes those were.
   std::vector<Contribution> restart(uint32_t metachunk);
@@ -106,6 +117,8 @@ class ChunkStore {
   std::unique_ptr<Storage> storage_;
   nois::IntervalSet held_;
   nois::IntervalSet verified_;
+  nois::IntervalSet checked_;
+  std::unordered_map<uint32_t, uint64_t> digests_;  // by chunk; looked up only
   // Senders of the chunks of each incomplete MetaChunk.
   std::unordered_map<uint32_t, std::vector<std::optional<SenderId>>> partial_;
   std::unordered_map<uint32_t, std::vector<Suspect>> suspects_;

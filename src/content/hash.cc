@@ -5,6 +5,7 @@
 #include <cstddef>
 
 #include "base/check.h"
+#include "base/cursor.h"
 
 namespace fb::content {
 namespace {
@@ -32,6 +33,11 @@ Sha256 sha256(std::span<const uint8_t> bytes) {
   FB_CHECK(EVP_Digest(bytes.data(), bytes.size(), out.data(), nullptr, sha256_method(), nullptr) ==
            1);
   return out;
+}
+
+uint64_t short_digest(std::span<const uint8_t> bytes) {
+  const Sha256 hash = sha256(bytes);
+  return Reader(hash).u64();
 }
 
 std::string to_hex(std::span<const uint8_t> bytes) {

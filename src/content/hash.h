@@ -12,6 +12,9 @@ namespace fb::content {
 using Sha256 = std::array<uint8_t, 32>;
 
 [[nodiscard]] Sha256 sha256(std::span<const uint8_t> bytes);
+// The first 8 bytes of the SHA-256, big-endian: enough that a polluter cannot find bad bytes with a
+// true chunk's digest.
+[[nodiscard]] uint64_t short_digest(std::span<const uint8_t> bytes);
 [[nodiscard]] std::string to_hex(std::span<const uint8_t> bytes);
 
 // Hashes in pieces. One thread at a time; finish() once, then the object is spent.

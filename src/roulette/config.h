@@ -62,7 +62,7 @@ struct RouletteConfig {
   uint32_t contacts_unanswered_max = 3;             // to one address in contact_window
   Duration contact_window = seconds(10);
   uint32_t referrals_per_target_max = 64;           // of one neighbour in contact_window
-  uint32_t pollution_strikes = 2;                   // bad MetaChunks, and more than good ones
+  uint32_t pollution_strikes = 4;                   // bad chunks, and more than good MetaChunks
   bool limit_loopback = false;                      // count 127.0.0.0/8 and ::1 as strangers too
 };
 

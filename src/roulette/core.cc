@@ -156,7 +156,7 @@ std::optional<wire::Referral> Core::recommend(Instant now, wire::Token except,
 
 bool Core::may_refer(Instant now, const Neighbour& neighbour, wire::Token except) const {
   return neighbour.proven && !neighbour.is_seeder && neighbour.name != except &&
-         neighbour.bad_metachunks == 0 && now - neighbour.heard <= config.referral_lifetime;
+         neighbour.bad_chunks == 0 && now - neighbour.heard <= config.referral_lifetime;
 }
 
 wire::Referral Core::referral_to(const Neighbour& neighbour) const {

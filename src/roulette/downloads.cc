@@ -157,33 +157,20 @@ void Download::reserve_single_sources(std::vector<nois::Interval>& candidates,
   }
 }
 
-// Whole MetaChunks, those first of which most is held, so that they verify soon.
-std::vector<uint32_t> Download::by_metachunk(std::vector<nois::Interval> from, size_t count,
-                                             Rng& rng) {
+// From the first MetaChunk that is not verified and lacks a digest on; what is verified on the way
+// comes along.
+std::optional<wire::DigestRequest> Download::digests_wanted() const {
   const content::Geometry& geometry = current().geometry();
-  std::vector<uint32_t> out;
-  while (out.size() < count && !from.empty()) {
-    uint32_t best = geometry.metachunk_of(*nois::random_id(from, rng));
-    uint64_t most = current().held().count_in(geometry.chunks_of(best));
-    for (const auto& interval : from) {
-      const uint32_t m = geometry.metachunk_of(interval.first);
-      const uint64_t held = current().held().count_in(geometry.chunks_of(m));
-      if (held > most) {
-        best = m;
-        most = held;
-      }
-    }
-    const nois::Interval chunks = geometry.chunks_of(best);
-    auto inside = clip(from, chunks);
-    subtract(from, chunks);
-    while (out.size() < count) {
-      const auto id = nois::random_id(inside, rng);
-      if (!id) break;
-      subtract(inside, {*id, *id});
-      out.push_back(*id);
+  const uint32_t count = geometry.chunk_count();
+  for (const auto& missing : current().verified().missing_within({0, count - 1})) {
+    for (uint64_t chunk = missing.first; chunk <= missing.last; ++chunk) {
+      const auto first = static_cast<uint32_t>(chunk);
+      if (current().has_digest(first)) continue;
+      const uint32_t wanted = std::min<uint32_t>(wire::kDigestsMax, count - first);
+      return wire::DigestRequest{current().info().id, first, static_cast<uint8_t>(wanted)};
     }
   }
-  return out;
+  return {};
 }
 
 std::vector<uint32_t> Download::choose(std::span<const nois::Interval> offer, size_t count,
@@ -205,7 +192,6 @@ std::vector<uint32_t> Download::choose(std::span<const nois::Interval> offer, si
   }
   auto from = candidates(looked_at, asked);
   std::vector<uint32_t> out;
-  if (cautious) return by_metachunk(std::move(from), count, rng);
   while (out.size() < count) {
     const auto id = nois::random_id(from, rng);
     if (!id) break;
@@ -246,7 +232,7 @@ Download* Downloads::fetching(content::FileId object) {
 Downloads::Held Downloads::find_store(content::FileId file) const {
   for (const auto& download : all_) {
     for (const auto& store : download->stores()) {
-      if (store->info().id == file) return {store.get(), !relay_unverified || download->cautious};
+      if (store->info().id == file) return {store.get(), download->cautious};
     }
   }
   return {};
@@ -258,7 +244,8 @@ std::optional<std::vector<nois::Interval>> Downloads::lacking(
     content::FileId file, std::span<const nois::Interval> theirs) {
   const Held held = find_store(file);
   if (held.store == nullptr) return {};
-  return (held.only_verified ? held.store->verified() : held.store->held()).difference(theirs);
+  if (!relay_unverified) return held.store->verified().difference(theirs);
+  return (held.cautious ? held.store->checked() : held.store->held()).difference(theirs);
 }
 
 Holdings::Chunk Downloads::read_chunk(content::FileId file, uint32_t chunk,
@@ -267,7 +254,8 @@ Holdings::Chunk Downloads::read_chunk(content::FileId file, uint32_t chunk,
   if (held.store == nullptr || chunk >= held.store->geometry().chunk_count()) return {};
   const uint32_t metachunk = held.store->geometry().metachunk_of(chunk);
   const bool verified = held.store->metachunk_verified(metachunk);
-  if (!verified && held.only_verified) return {};
+  if (!verified && !relay_unverified) return {};
+  if (held.cautious && !held.store->checked().contains(chunk)) return {};
   return {held.store->read_chunk(chunk, out), verified};
 }
 

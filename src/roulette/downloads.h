@@ -53,17 +53,18 @@ class Download {
   // Unless `keep`, that means from the start; returns whose chunks were given up for it.
   std::vector<content::ChunkStore::Contribution> release_claims(NeighbourId neighbour, bool keep);
   void prefer(uint64_t offset);
-  // A MetaChunk of it was bad, so somebody pollutes: whole MetaChunks are fetched, which are soon
-  // judged, and nothing is passed on before that.
+  // Somebody pollutes: digests are asked of the seeder, and only checked chunks are passed on.
   bool cautious = false;
+  // When to ask the seeder for digests (again).
+  Instant next_digest_request = Instant::never();
+  // Chunks of current() whose digests are lacking, as one request; none when all are known.
+  [[nodiscard]] std::optional<wire::DigestRequest> digests_wanted() const;
   nois::IntervalSet in_flight;
   Instant last_progress{};
 
  private:
   [[nodiscard]] std::vector<nois::Interval> candidates(std::span<const nois::Interval> offer,
                                                        const Asked& asked);
-  [[nodiscard]] std::vector<uint32_t> by_metachunk(std::vector<nois::Interval> from, size_t count,
-                                                   Rng& rng);
   void reserve_single_sources(std::vector<nois::Interval>& candidates, const Asked& asked);
 
   DownloadId id_;
@@ -99,7 +100,7 @@ class Downloads final : public Holdings {
  private:
   struct Held {
     const content::ChunkStore* store = nullptr;  // null: unknown
-    bool only_verified = false;                  // may be passed on
+    bool cautious = false;                       // only checked chunks may be passed on
   };
   [[nodiscard]] Held find_store(content::FileId file) const;
 

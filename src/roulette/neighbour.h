@@ -63,9 +63,9 @@ struct Neighbour {
   Estimator estimator;
   Receiving receiving;
   std::optional<PathCheck> path_check;
-  // MetaChunks to which it gave, by how they turned out; bad: one of its own chunks was wrong.
-  uint32_t good_metachunks = 0;
-  uint32_t bad_metachunks = 0;
+  Instant digests_asked{};     // at a seeder
+  uint32_t good_metachunks = 0;  // verified ones to which it gave
+  uint32_t bad_chunks = 0;       // of its own that turned out wrong
 };
 
 }  // namespace fb::roulette

@@ -39,6 +39,9 @@ class Overlay {
   // BYE to everybody, and nothing is kept.
   void leave(Instant now, Duration lifetime);
 
+  // The seeder as a neighbour, proven or not; null when there is none.
+  [[nodiscard]] Neighbour* seeder();
+
   void advance(Instant now);
   [[nodiscard]] Instant next_deadline() const;
 
@@ -56,7 +59,6 @@ class Overlay {
   };
   void contact(Instant now, const wire::Referral& referral);
   void contact_seeder(Instant now);
-  [[nodiscard]] Neighbour* seeder();
   HalfOpen* half_open_for(Instant now, const Endpoint& from, const wire::Hello& message);
   bool make_room(Instant now);
   void seek(Instant now);

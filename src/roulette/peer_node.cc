@@ -19,6 +19,13 @@
 
 namespace fb::roulette {
 
+namespace {
+
+// How long to wait for digests before they are asked for again.
+constexpr Duration kDigestInterval = milliseconds(400);
+
+}  // namespace
+
 struct PeerNode::Impl {
   Impl(const PeerOptions& options, Transport& transport)
       : core(options.config, options.secret, options.choice_seed, options.prefix, transport),
@@ -41,6 +48,9 @@ struct PeerNode::Impl {
   void dispatch(Instant now, Neighbour& from, const wire::Message& message);
   void on_chunk(Instant now, Download& download, const content::ChunkStore::Result& result);
   void on_senders(Instant now, const content::ChunkStore::Result& result);
+  void on_digests(Instant now, const Neighbour& from, const wire::Digests& message);
+  void be_cautious(Instant now, Download& download);
+  void ask_for_digests(Instant now);
   void on_object_complete(Instant now, Download& download);
   void fail(Instant now, Download& download, FetchFailure why);
   void settle(Instant now);
@@ -59,6 +69,7 @@ struct PeerNode::Impl {
   Overlay overlay;
   Instant joined_at = Instant::never();
   Instant idle_since = Instant::never();  // nothing to fetch since then
+  bool polluted = false;                  // the seeder says so
 };
 
 void PeerNode::Impl::receive(Instant now, const Endpoint& from,
@@ -94,6 +105,10 @@ void PeerNode::Impl::from_seeder(Instant now, const Endpoint& from, const wire::
   if (const auto* welcome = std::get_if<wire::Welcome>(&message)) {
     if (!link.on_welcome(now, *welcome)) return core.drop(Drop::kUnexpected);
     if (!in_swarm()) joined_at = now;
+    if (welcome->polluted) {
+      polluted = true;
+      for (Download* download : downloads.active()) be_cautious(now, *download);
+    }
     overlay.on_referrals(now, welcome->referrals);
   } else if (const auto* part = std::get_if<wire::ManifestPart>(&message)) {
     link.on_manifest_part(*part);
@@ -148,6 +163,8 @@ void PeerNode::Impl::dispatch(Instant now, Neighbour& from, const wire::Message&
     overlay.on_recommend_request(now, from, *ask);
   } else if (const auto* told = std::get_if<wire::Recommendation>(&message)) {
     overlay.on_referrals(now, told->referrals);
+  } else if (const auto* digests = std::get_if<wire::Digests>(&message)) {
+    on_digests(now, from, *digests);
   } else if (std::holds_alternative<wire::Bye>(message)) {
     overlay.remove(now, from);
   } else {
@@ -158,6 +175,7 @@ void PeerNode::Impl::dispatch(Instant now, Neighbour& from, const wire::Message&
 void PeerNode::Impl::on_chunk(Instant now, Download& download,
                               const content::ChunkStore::Result& result) {
   using Outcome = content::ChunkStore::Outcome;
+  if (result.outcome == Outcome::kBadDigest) return on_senders(now, result);
   download.last_progress = now;
   overlay.on_progress(now);
   if (result.outcome == Outcome::kStorageFailed) return fail(now, download, FetchFailure::kStorage);
@@ -169,7 +187,7 @@ void PeerNode::Impl::on_chunk(Instant now, Download& download,
     if (of_file) events.push_back(MetachunkReady{id, result.metachunk});
   } else {
     ++core.stats.metachunks_discarded;
-    download.cautious = true;
+    be_cautious(now, download);
   }
   on_senders(now, result);
   if (download.current().complete()) on_object_complete(now, download);
@@ -191,15 +209,46 @@ void PeerNode::Impl::on_senders(Instant now, const content::ChunkStore::Result& 
   for (const content::SenderId polluter : result.polluters) {
     Neighbour* sender = core.find(ReceiveSide::neighbour_of(polluter));
     if (sender == nullptr) continue;
-    ++sender->bad_metachunks;
+    ++sender->bad_chunks;
     // Who vouched for a bad chunk lied. Who merely passed one on may be a victim, as long as it
     // gives more good than bad.
-    const bool suspicious = sender->bad_metachunks >= core.config.pollution_strikes &&
-                            sender->bad_metachunks > sender->good_metachunks;
+    const bool suspicious = sender->bad_chunks >= core.config.pollution_strikes &&
+                            sender->bad_chunks > sender->good_metachunks;
     if (!ReceiveSide::vouched(polluter) && !suspicious) continue;
     receive_side.give_up(*sender);
     core.ban(now, *sender);
   }
+}
+
+// From the first sign of pollution on, the seeder's digests tell good chunks from bad ones when
+// they arrive, and nothing unchecked is passed on: or one polluter would spoil a whole swarm.
+void PeerNode::Impl::be_cautious(Instant now, Download& download) {
+  download.cautious = true;
+  download.next_digest_request = std::min(download.next_digest_request, now);
+}
+
+void PeerNode::Impl::ask_for_digests(Instant now) {
+  for (Download* download : downloads.active()) {
+    if (download->next_digest_request > now) continue;
+    const auto wanted = download->digests_wanted();
+    if (!wanted) {
+      download->next_digest_request = Instant::never();
+      continue;
+    }
+    download->next_digest_request = now + kDigestInterval;
+    const Neighbour* seeder = overlay.seeder();
+    if (seeder != nullptr && seeder->proven) core.send(now, Lane::kControl, *seeder, *wanted);
+  }
+}
+
+void PeerNode::Impl::on_digests(Instant now, const Neighbour& from, const wire::Digests& message) {
+  Download* download = downloads.fetching(message.file);
+  if (!from.is_seeder || download == nullptr || !download->cautious) {
+    core.drop(Drop::kUnexpected);
+    return;
+  }
+  on_senders(now, download->current().set_digests(message.first, message.digests));
+  download->next_digest_request = now;
 }
 
 void PeerNode::Impl::on_object_complete(Instant now, Download& download) {
@@ -213,6 +262,7 @@ void PeerNode::Impl::on_object_complete(Instant now, Download& download) {
   }
   const content::FileId list = download.current().info().id;
   if (!download.advance_level()) return fail(now, download, FetchFailure::kBadManifest);
+  if (download.cautious) be_cautious(now, download);
   receive_side.on_download_ended(now, list);
   receive_side.on_new_download(now);
 }
@@ -259,6 +309,7 @@ void PeerNode::Impl::advance(Instant now) {
   for (const NeighbourId id : due) {
     if (Neighbour* neighbour = core.find(id)) receive_side.on_timer(now, *neighbour);
   }
+  ask_for_digests(now);
   link.advance(now);
   overlay.advance(now);
   give_up_stalled(now);
@@ -277,7 +328,8 @@ Instant PeerNode::Impl::next_deadline() const {
     next = std::min(next, neighbour->receiving.deadline);
   }
   for (const Download* download : downloads.active()) {
-    next = std::min(next, download->last_progress + core.config.give_up);
+    next = std::min({next, download->last_progress + core.config.give_up,
+                     download->next_digest_request});
   }
   if (in_swarm() && idle_since != Instant::never()) {
     next = std::min(next, idle_since + core.config.linger);
@@ -303,6 +355,7 @@ DownloadId PeerNode::download(Instant now, const content::FileRecord& record,
     impl.on_object_complete(now, download);  // an empty file
   } else {
     impl.idle_since = Instant::never();
+    if (impl.polluted) impl.be_cautious(now, download);
     if (!impl.link.joined()) impl.link.rejoin(now);
     impl.receive_side.on_new_download(now);
     impl.overlay.greet(now);

@@ -248,13 +248,17 @@ void ReceiveSide::on_data(Instant now, Neighbour& from, const wire::Data& messag
   const auto result = download->current().add(message.chunk, message.bytes,
                                               sender_of(from.id, message.verified));
   using Outcome = content::ChunkStore::Outcome;
-  const bool is_new = result.outcome != Outcome::kDuplicate && result.outcome != Outcome::kOutOfRange;
+  const bool is_new = result.outcome != Outcome::kDuplicate &&
+                      result.outcome != Outcome::kOutOfRange &&
+                      result.outcome != Outcome::kBadDigest;
   core_.ledger.on_received(from.account, from.endpoint.address, length, is_new);
   if (result.outcome == Outcome::kDuplicate) {
     core_.stats.chunk_bytes_duplicate += length;
     core_.drop(Drop::kDuplicateChunk);
   } else if (result.outcome == Outcome::kOutOfRange) {
     core_.drop(Drop::kBadChunk);
+  } else if (result.outcome == Outcome::kBadDigest) {
+    core_.drop(Drop::kPolluted);
   } else {
     core_.remember_trade(from, message.file);
   }
@@ -265,7 +269,8 @@ void ReceiveSide::on_data(Instant now, Neighbour& from, const wire::Data& messag
     rx.burst = std::min(rx.burst + 1, core_.config.burst_max);
   }
   const NeighbourId id = from.id;
-  if (is_new) hooks_.on_chunk(now, *download, result);  // may end the download or remove `from`
+  const bool told = is_new || result.outcome == Outcome::kBadDigest;
+  if (told) hooks_.on_chunk(now, *download, result);  // may end the download or remove `from`
   Neighbour* still = core_.find(id);
   if (burst_done && still != nullptr && still->receiving.state == ReceiveState::kWaitForData) {
     second_handshake(now, *still);

@@ -7,6 +7,7 @@
 #include "roulette/seeder_node.h"
 
 #include <algorithm>
+#include <array>
 #include <deque>
 
 #include "roulette/cookie.h"
@@ -21,6 +22,8 @@ constexpr Duration kSweepInterval = seconds(1);
 constexpr size_t kCacheSlotsMin = 16;
 constexpr size_t kCacheSlotsMax = 256;
 constexpr size_t kNewcomersMax = 16;
+constexpr Duration kDigestIntervalMin = milliseconds(50);
+constexpr Duration kPollutionRemembered = seconds(30);
 
 // The whole site, seen as what a node can give away.
 class SiteHoldings final : public Holdings {
@@ -77,6 +80,7 @@ struct SeederNode::Impl {
                            const wire::ManifestRequest& message);
   void on_hello(Instant now, const Endpoint& from, const wire::Hello& message);
   void on_neighbour(Instant now, const Endpoint& from, const wire::Datagram& datagram);
+  void on_digest_request(Instant now, Neighbour& from, const wire::DigestRequest& message);
   void send_manifest(Instant now, const Endpoint& to, wire::Token token, uint16_t request,
                      const std::string& path, uint64_t bytes_max);
   [[nodiscard]] std::vector<wire::Referral> referrals(Instant now, wire::Token newcomer);
@@ -95,6 +99,8 @@ struct SeederNode::Impl {
   // By their reply token, for a HELLO that is sent again. Looked up only.
   std::unordered_map<wire::Token, NeighbourId> by_reply_token;
   Instant next_sweep = Instant::never();
+  // Somebody has asked for digests lately: newcomers are told to be cautious from the start.
+  Instant polluted_until{};
 };
 
 void SeederNode::Impl::receive(Instant now, const Endpoint& from,
@@ -141,7 +147,8 @@ void SeederNode::Impl::on_join(Instant now, const Endpoint& from, const wire::Jo
   }
   const uint64_t before = core.stats.bytes_out;
   core.send(now, Lane::kControl, from, message.reply_token,
-            wire::Welcome{cookies.issue(now, from), core.name, from, referrals(now, message.name)});
+            wire::Welcome{cookies.issue(now, from), core.name, from, referrals(now, message.name),
+                          now < polluted_until});
   ++core.stats.joins;
   if (message.path.empty()) return;
   const uint64_t used = core.stats.bytes_out - before;
@@ -251,11 +258,30 @@ void SeederNode::Impl::on_neighbour(Instant now, const Endpoint& from,
       answer.referrals.push_back(*referral);
     }
     core.send(now, Lane::kControl, *neighbour, answer);
+  } else if (const auto* digests = std::get_if<wire::DigestRequest>(&datagram.message)) {
+    on_digest_request(now, *neighbour, *digests);
   } else if (std::holds_alternative<wire::Bye>(datagram.message)) {
     remove(now, *neighbour);
   } else {
     core.drop(Drop::kWrongRole);
   }
+}
+
+// Asked by who has met bad chunks. Hashing is not free, so a neighbour may ask only so often.
+void SeederNode::Impl::on_digest_request(Instant now, Neighbour& from,
+                                         const wire::DigestRequest& message) {
+  if (now - from.digests_asked < kDigestIntervalMin) return core.drop(Drop::kUnexpected);
+  from.digests_asked = now;
+  polluted_until = now + kPollutionRemembered;
+  wire::Digests answer{message.file, message.first, {}};
+  std::array<uint8_t, content::kChunkSizeMax> bytes;
+  for (uint32_t i = 0; i < message.count && message.first <= UINT32_MAX - i; ++i) {
+    const size_t length = catalog.read_chunk(message.file, message.first + i, bytes);
+    if (length == 0) break;
+    answer.digests.push_back(content::short_digest(std::span(bytes).first(length)));
+  }
+  if (answer.digests.empty()) return core.drop(Drop::kSourceGone);
+  core.send(now, Lane::kControl, from, answer);
 }
 
 // Who has been silent for longest makes room, if it has been silent for a while.

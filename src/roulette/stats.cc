@@ -11,7 +11,7 @@ constexpr std::array<std::string_view, kDropReasons> kNames{
     "table_full",     "half_open_full", "address_limit",  "banned",        "tit_for_tat",
     "upload_promise", "stranger_credit", "unknown_file",  "bad_chunk",     "duplicate_chunk",
     "bad_manifest",   "stale_referral", "contact_limit",  "queue_full",    "source_gone",
-    "profile"};
+    "profile",        "polluted"};
 
 }  // namespace
 

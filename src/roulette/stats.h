@@ -35,8 +35,9 @@ enum class Drop : uint8_t {
   kQueueFull,          // the paced queue is full
   kSourceGone,         // content that can no longer be read
   kProfile,            // another profile
+  kPolluted,           // not the chunk whose digest the seeder told
 };
-inline constexpr size_t kDropReasons = 26;
+inline constexpr size_t kDropReasons = 27;
 // Snake-case names, stable: they are keys in JSON and labels of metrics.
 [[nodiscard]] std::string_view to_string(Drop reason);
 

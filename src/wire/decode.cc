@@ -104,6 +104,7 @@ Welcome get_welcome(Reader& in) {
   m.seeder_name = in.u64();
   m.observed = get_endpoint(in);
   m.referrals = get_referrals(in);
+  m.polluted = get_flag(in);
   return m;
 }
 
@@ -187,6 +188,24 @@ Refused get_refused(Reader& in) {
   return m;
 }
 
+DigestRequest get_digest_request(Reader& in) {
+  DigestRequest m{get_file(in), in.u32(), in.u8()};
+  if (m.count == 0 || m.count > kDigestsMax) in.fail();
+  return m;
+}
+
+Digests get_digests(Reader& in) {
+  Digests m;
+  m.file = get_file(in);
+  m.first = in.u32();
+  const uint8_t count = in.u8();
+  if (count == 0 || count > kDigestsMax || in.remaining() != size_t{count} * 8) in.fail();
+  if (in.failed()) return m;
+  m.digests.reserve(count);
+  for (uint8_t i = 0; i < count; ++i) m.digests.push_back(in.u64());
+  return m;
+}
+
 Message get_body(MessageType type, Reader& in, size_t size) {
   switch (type) {
     case MessageType::kJoin: return get_join(in, size);
@@ -208,6 +227,8 @@ Message get_body(MessageType type, Reader& in, size_t size) {
     case MessageType::kPathResponse: return PathResponse{in.u64()};
     case MessageType::kRefused: return get_refused(in);
     case MessageType::kNotNow: return NotNow{get_file(in), in.u16()};
+    case MessageType::kDigestRequest: return get_digest_request(in);
+    case MessageType::kDigests: return get_digests(in);
   }
   in.fail();
   return Bye{};

@@ -64,6 +64,7 @@ struct Body {
     out.u64(m.seeder_name);
     put(out, m.observed);
     put(out, m.referrals);
+    out.u8(m.polluted ? 1 : 0);
   }
   void operator()(const ManifestRequest& m) const {
     out.u64(m.reply_token);
@@ -133,6 +134,18 @@ struct Body {
   void operator()(const NotNow& m) const {
     put(out, m.file);
     out.u16(m.request);
+  }
+  void operator()(const DigestRequest& m) const {
+    put(out, m.file);
+    out.u32(m.first);
+    out.u8(m.count);
+  }
+  void operator()(const Digests& m) const {
+    FB_CHECK(!m.digests.empty() && m.digests.size() <= kDigestsMax);
+    put(out, m.file);
+    out.u32(m.first);
+    out.u8(static_cast<uint8_t>(m.digests.size()));
+    for (const uint64_t digest : m.digests) out.u64(digest);
   }
 };
 

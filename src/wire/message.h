@@ -35,6 +35,7 @@ inline constexpr size_t kHelloPadded = 64;
 inline constexpr size_t kIntervalsMax = 8;     // the paper's bound for one message
 inline constexpr size_t kRequestChunksMax = 128;
 inline constexpr size_t kReferralsMax = 8;
+inline constexpr size_t kDigestsMax = 128;
 inline constexpr size_t kManifestPartSize = 1100;
 inline constexpr size_t kManifestPartsMax = 4;
 
@@ -64,8 +65,10 @@ enum class MessageType : uint8_t {
   kPathResponse = 16,
   kRefused = 17,
   kNotNow = 18,
+  kDigestRequest = 19,
+  kDigests = 20,
 };
-inline constexpr size_t kMessageTypes = 19;  // one past the last value
+inline constexpr size_t kMessageTypes = 21;  // one past the last value
 
 // Intervals in a message, at most kIntervalsMax, in any order.
 struct Intervals {
@@ -100,6 +103,7 @@ struct Welcome {
   Token seeder_name = 0;              // where HELLO goes
   Endpoint observed;                  // the joiner's address as the seeder sees it
   std::vector<Referral> referrals;    // at most kReferralsMax
+  bool polluted = false;              // somebody pollutes: ask for digests from the start
 };
 // Peer to seeder, token 0. Stateless at the seeder: the cookie proves the address.
 struct ManifestRequest {
@@ -194,9 +198,23 @@ struct NotNow {
   uint16_t request = 0;
 };
 
+// Neighbour to seeder: "somebody pollutes; how do I know these chunks?"
+struct DigestRequest {
+  FileId file{};
+  uint32_t first = 0;                 // chunk
+  uint8_t count = 0;                  // 1 to kDigestsMax
+};
+// Seeder to neighbour: for each chunk the first 8 bytes of its SHA-256. They tell a bad chunk from
+// a good one on arrival; the MetaChunk's hash remains the judge.
+struct Digests {
+  FileId file{};
+  uint32_t first = 0;
+  std::vector<uint64_t> digests;      // 1 to kDigestsMax
+};
+
 using Message = std::variant<Join, Welcome, ManifestRequest, ManifestPart, Hello, HelloReply,
                              FirstHandshake, FirstHandshakeReply, SecondHandshake, Data, NoFile,
                              RecommendRequest, Recommendation, Bye, PathChallenge, PathResponse,
-                             Refused, NotNow>;
+                             Refused, NotNow, DigestRequest, Digests>;
 
 }  // namespace fb::wire
