@@ -11,11 +11,26 @@ queue=65536  # behind the pacer: RouletteConfig::uplink_queue
 mkdir site
 random_file "$bytes" site/page
 seed seed site --uplink "${uplink}bit"
-run 0 load 150 fbload run --target "${link[seed]}" --path page --peers "$peers" --arrivals 32 \
-  --link 800kbit,30ms --json load.json
-cat load.out
-json_flat <load.json >load.flat
+# On a host that cannot even keep 500 visitors' clocks, events come late by far more than a line's
+# delay of 30 ms, and the run says nothing about the protocol. Then, and only then, once more.
 value() { json_value load.flat "$1"; }
+crowd() {
+  code=0
+  timeout -k 5 130 fbload run --target "${link[seed]}" --path page --peers "$peers" --arrivals 32 \
+    --link 800kbit,30ms --json load.json >load.out 2>load.err </dev/null || code=$?
+  cat load.out
+  [[ -s load.json ]] || fail "fbload wrote no report and ended with $code"
+  json_flat <load.json >load.flat
+}
+crowd
+mean=$(value completion_seconds.mean)
+if { ((code != 0)) || holds "$mean >= 20"; } && holds "$(value host.lateness_p99_ms) > 100"; then
+  note "THIS HOST WAS STARVED: events were late by $(value host.lateness_p99_ms) ms; once more"
+  stop_seed seed
+  seed seed site --uplink "${uplink}bit"
+  crowd
+fi
+((code == 0)) || fail "fbload ended with $code"
 
 for key in seed profile arrived completed incomplete seeder_bytes received_bytes_mean \
   completion_seconds.{mean,p50,p95,p99,max} upload_download_ratio.{mean,p95,max} \

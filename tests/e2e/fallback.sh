@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Where io_uring is refused, everything works with epoll, and the log says so once and why.
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
-deny=$(realpath -- "${2:?the program deny_io_uring}")
+deny=${helper:?the program deny_io_uring}
 
 code=0
 "$deny" true 2>probe.err || code=$?

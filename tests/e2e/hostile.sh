@@ -2,7 +2,7 @@
 # Strangers throw at a seeder and at a visitor whatever they like. Both live, still serve, count
 # each drop under its reason, and never send a stranger more than three times what it sent.
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
-sender=$(realpath -- "${2:?the program hostile_sender}")
+sender=${helper:?the program hostile_sender}
 number=$RANDOM
 note "to replay: hostile_sender seeder LINK/page#KEY $number"
 

@@ -3,13 +3,15 @@
 #
 # A test prints "ok: …" for each check, ends at the first that fails, and leaves nothing running.
 # Nothing is asserted about milliseconds: what has to come is polled for, with a generous bound.
-# What the programs wrote is kept when a test fails, in $FB_ARTIFACTS or meson's log directory.
+# What the programs wrote is kept when a test fails, in $FB_ARTIFACTS, or else in meson's log
+# directory ($FB_E2E_LOGS).
 set -euo pipefail
 . "$(dirname -- "${BASH_SOURCE[0]}")/../../tools/common.sh"
 
 flashback=$(realpath -- "${1:?the built program}")
+helper=${2:+$(realpath -- "$2")}  # a program of this folder that some tests need
 test_name=$(basename -- "$0" .sh)
-artifacts=${FB_ARTIFACTS:-${MESON_BUILD_ROOT:+$MESON_BUILD_ROOT/meson-logs/e2e}}
+artifacts=${FB_ARTIFACTS:-${FB_E2E_LOGS:-}}
 scratch=$(mktemp -d)
 mounted=''
 declare -A pid=() link=()  # of what start and seed started, by name
