@@ -96,7 +96,7 @@ TEST_CASE("header: length, version and type are told apart") {
   // The version is judged before the length: STUN and DTLS are no truncated Roulette.
   REQUIRE(error_of(Bytes{0}) == DecodeError::kVersion);
   for (int type = 0; type < 256; ++type) {
-    const bool known = type >= 1 && type <= 18;
+    const bool known = type >= 1 && type <= 20;
     const auto out = decode_header(changed(Bye{1}, 1, static_cast<uint8_t>(type)));
     REQUIRE(out.has_value() == known);
     if (!known) REQUIRE(out.error() == DecodeError::kUnknownType);
@@ -236,9 +236,11 @@ TEST_CASE("referrals: at most eight") {
   REQUIRE(malformed(nine));
   Bytes welcome = encoded(kToken, Welcome{{}, 1, v4(), eight});
   REQUIRE(welcome.at(45) == 8);
-  welcome.insert(welcome.end(), one_more.begin() + 11, one_more.end());
+  welcome.insert(welcome.end() - 1, one_more.begin() + 11, one_more.end());
   welcome[45] = 9;
   REQUIRE(malformed(welcome));
+  REQUIRE(decode(changed(Welcome{{}, 1, v4(), {}}, 46, 1)).has_value());
+  REQUIRE(malformed(changed(Welcome{{}, 1, v4(), {}}, 46, 2)));
 }
 
 TEST_CASE("MANIFEST PART: numbers and lengths agree") {
@@ -278,6 +280,27 @@ TEST_CASE("SECOND HANDSHAKE: one to 128 chunks") {
   REQUIRE(malformed(request(1, 2)));
   REQUIRE(malformed(request(129, 129)));
   REQUIRE(malformed(request(255, 255)));
+}
+
+TEST_CASE("DIGEST REQUEST, DIGESTS: one to 128") {
+  const DigestRequest request{kFile, 0, 1};
+  for (int count = 0; count < 256; ++count) {
+    const bool fits = count >= 1 && count <= 128;
+    REQUIRE(decode(changed(request, 22, static_cast<uint8_t>(count))).has_value() == fits);
+  }
+  const auto digests = [](uint8_t told, size_t there) {
+    Bytes out = encoded(kToken, Digests{kFile, 0, {0}});
+    out[22] = told;
+    out.resize(23 + there * 8);
+    return out;
+  };
+  REQUIRE(decode(digests(1, 1)).has_value());
+  REQUIRE(decode(digests(128, 128)).has_value());
+  REQUIRE(malformed(digests(0, 0)));
+  REQUIRE(malformed(digests(0, 1)));
+  REQUIRE(malformed(digests(2, 1)));
+  REQUIRE(malformed(digests(1, 2)));
+  REQUIRE(malformed(digests(129, 129)));
 }
 
 TEST_CASE("DATA: flag, and one to 1,150 bytes") {
@@ -339,20 +362,21 @@ TEST_CASE("no answer to an unproven message is three times as long") {
   const size_t join = encoded(0, Join{}).size();
   const auto welcome = [](size_t referrals, const Endpoint& endpoint) {
     return encoded(kToken, Welcome{{}, 1, endpoint,
-                                   std::vector<Referral>(referrals, Referral{endpoint, 1, 10})})
+                                   std::vector<Referral>(referrals, Referral{endpoint, 1, 10}),
+                                   false})
         .size();
   };
   const Bytes payload(kManifestPartSize);
   const size_t part = encoded(kToken, ManifestPart{0, 0, 4, payload}).size();
   REQUIRE(join == 1200);
-  REQUIRE(welcome(4, v4()) == 110);
-  REQUIRE(welcome(4, v6()) == 170);
-  REQUIRE(welcome(8, v6()) == 282);
+  REQUIRE(welcome(4, v4()) == 111);
+  REQUIRE(welcome(4, v6()) == 171);
+  REQUIRE(welcome(8, v6()) == 283);
   REQUIRE(part == 1114);
   // With the usual four referrals three whole parts fit; with eight the seeder has to count.
-  REQUIRE(welcome(4, v6()) + 3 * part == 3512);
+  REQUIRE(welcome(4, v6()) + 3 * part == 3513);
   REQUIRE(welcome(4, v6()) + 3 * part <= 3 * join);
-  REQUIRE(welcome(8, v6()) + 3 * part == 3624);
+  REQUIRE(welcome(8, v6()) + 3 * part == 3625);
   REQUIRE(welcome(8, v6()) + 3 * part > 3 * join);
 
   // A neighbour's token from another address draws a challenge.

@@ -10,7 +10,8 @@ constexpr std::array<std::string_view, kMessageTypes> kTypeNames{
     "",           "join",           "welcome",         "manifest_request", "manifest_part",
     "hello",      "hello_reply",    "first_handshake", "first_handshake_reply",
     "second_handshake", "data",     "no_file",         "recommend_request", "recommendation",
-    "bye",        "path_challenge", "path_response",   "refused",          "not_now"};
+    "bye",        "path_challenge", "path_response",   "refused",          "not_now",
+    "digest_request", "digests"};
 
 std::string hex_of(uint64_t number) {
   std::array<uint8_t, 8> bytes{};
@@ -85,7 +86,8 @@ struct FieldsOf {
   }
   Json operator()(const Welcome& m) const {
     return {{"cookie", to_hex(m.cookie)}, {"seeder_name", hex_of(m.seeder_name)},
-            {"observed", m.observed.to_string()}, {"referrals", json_of(m.referrals)}};
+            {"observed", m.observed.to_string()}, {"referrals", json_of(m.referrals)},
+            {"polluted", m.polluted}};
   }
   Json operator()(const ManifestRequest& m) const {
     return {{"reply_token", hex_of(m.reply_token)}, {"cookie", to_hex(m.cookie)},
@@ -132,6 +134,14 @@ struct FieldsOf {
   Json operator()(const NotNow& m) const {
     return {{"file", hex_of(m.file)}, {"request", m.request}};
   }
+  Json operator()(const DigestRequest& m) const {
+    return {{"file", hex_of(m.file)}, {"first", m.first}, {"count", m.count}};
+  }
+  Json operator()(const Digests& m) const {
+    Json digests = Json::array();
+    for (const uint64_t digest : m.digests) digests.push_back(hex_of(digest));
+    return {{"file", hex_of(m.file)}, {"first", m.first}, {"digests", digests}};
+  }
 };
 
 }  // namespace
@@ -161,7 +171,8 @@ Message message_of(const std::string& type, const Json& f, Bytes& bytes) {
   }
   if (is(kWelcome)) {
     return Welcome{cookie_of(f.at("cookie")), number_of(f.at("seeder_name")),
-                   endpoint_of(f.at("observed")), referrals_of(f.at("referrals"))};
+                   endpoint_of(f.at("observed")), referrals_of(f.at("referrals")),
+                   f.at("polluted").get<bool>()};
   }
   if (is(kManifestRequest)) {
     return ManifestRequest{number_of(f.at("reply_token")), cookie_of(f.at("cookie")),
@@ -185,6 +196,12 @@ Message message_of(const std::string& type, const Json& f, Bytes& bytes) {
   if (is(kRefused)) return Refused{static_cast<RefusedReason>(u8("reason")), profile()};
   const FileId file = file_of(f.at("file"));
   if (is(kRecommendRequest)) return RecommendRequest{file};
+  if (is(kDigestRequest)) return DigestRequest{file, f.at("first").get<uint32_t>(), u8("count")};
+  if (is(kDigests)) {
+    Digests out{file, f.at("first").get<uint32_t>(), {}};
+    for (const Json& digest : f.at("digests")) out.digests.push_back(number_of(digest));
+    return out;
+  }
   const uint16_t request = u16("request");
   if (is(kFirstHandshake)) return FirstHandshake{file, request, intervals_of(f.at("have"))};
   if (is(kFirstHandshakeReply)) {
