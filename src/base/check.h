@@ -5,5 +5,6 @@ namespace fb::detail {
 [[noreturn]] void check_failed(const char* expression, const char* file, int line);
 }
 
-#define FB_CHECK(expression) \
-  ((expression) ? static_cast<void>(0) : ::fb::detail::check_failed(#expression, __FILE__, __LINE__))
+#define FB_CHECK(expression)               \
+  ((expression) ? static_cast<void>(0)     \
+                : ::fb::detail::check_failed(#expression, __FILE__, __LINE__))

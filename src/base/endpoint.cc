@@ -132,7 +132,8 @@ bool Address::is_v4() const {
 
 bool Address::is_loopback() const {
   if (is_v4()) return bytes[12] == 127;
-  return std::all_of(bytes.begin(), bytes.end() - 1, [](uint8_t b) { return b == 0; }) && bytes[15] == 1;
+  return bytes[15] == 1 &&
+         std::all_of(bytes.begin(), bytes.end() - 1, [](uint8_t b) { return b == 0; });
 }
 
 bool Address::is_unspecified() const {
@@ -153,7 +154,9 @@ std::expected<Endpoint, std::string> Endpoint::parse(std::string_view text) {
     return std::unexpected(quoted + " has no port; write ADDRESS:PORT, such as 127.0.0.1:4711");
   }
   const auto port = parse_whole<uint16_t>(text.substr(colon + 1));
-  if (!port) return std::unexpected(quoted + " has no port between 0 and 65535 behind its last ':'");
+  if (!port) {
+    return std::unexpected(quoted + " has no port between 0 and 65535 behind its last ':'");
+  }
   std::string_view host = text.substr(0, colon);
   std::optional<Address> address;
   if (host.starts_with('[') && host.ends_with(']') && host.size() > 2) {
@@ -162,7 +165,8 @@ std::expected<Endpoint, std::string> Endpoint::parse(std::string_view text) {
     address = parse_v4(host);
   }
   if (!address) {
-    return std::unexpected(quoted + " is not an IP address and port; write 192.0.2.1:80 or [2001:db8::1]:80");
+    return std::unexpected(
+        quoted + " is not an IP address and port; write 192.0.2.1:80 or [2001:db8::1]:80");
   }
   return Endpoint{*address, *port};
 }

@@ -43,7 +43,9 @@ struct Instant {
   static constexpr Instant never() { return {std::numeric_limits<int64_t>::max()}; }
   constexpr auto operator<=>(const Instant&) const = default;
   // never() stays never().
-  constexpr Instant operator+(Duration d) const { return *this == never() ? *this : Instant{ns + d.ns}; }
+  constexpr Instant operator+(Duration d) const {
+    return *this == never() ? *this : Instant{ns + d.ns};
+  }
   constexpr Instant operator-(Duration d) const { return {ns - d.ns}; }
   constexpr Duration operator-(Instant o) const { return {ns - o.ns}; }
 };

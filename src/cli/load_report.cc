@@ -148,15 +148,19 @@ std::string table(const LoadReport& r) {
     out += fmt::format("  arrivals     {:.1f}/s offered, {:.1f}/s achieved\n",
                        r.offered_per_second, r.achieved_per_second);
   }
-  out += fmt::format("  waited       mean {:.2f} s, p50 {:.2f}, p95 {:.2f}, p99 {:.2f}, max {:.2f}\n",
+  out += fmt::format("  waited       mean {:.2f} s, p50 {:.2f}, p95 {:.2f}, p99 {:.2f}, max {:.2f}"
+                     "\n",
                      t.mean, t.p50, t.p95, t.p99, t.max);
+  const BitRate seeder_rate = rate_of(r.end.from_seeder, r.end.elapsed);
   out += fmt::format("  seeder sent  {} in {:.1f} s: {}\n", for_people(r.end.from_seeder),
-                     r.end.elapsed.seconds(), for_people(rate_of(r.end.from_seeder, r.end.elapsed)));
+                     r.end.elapsed.seconds(), for_people(seeder_rate));
   out += fmt::format("  peers sent   {}; {:.1f} % of all chunks\n",
                      for_people(r.end.between_peers), from_peers);
-  out += fmt::format("  up/download  mean {:.2f}, p95 {:.2f}, max {:.2f}; beyond download + {}: {}\n",
-                     u.mean, u.p95, u.max, for_people(r.promise),
-                     r.promise_broken == 0 ? "nobody" : fmt::format("{} VISITORS", r.promise_broken));
+  const std::string broken =
+      r.promise_broken == 0 ? "nobody" : fmt::format("{} VISITORS", r.promise_broken);
+  out += fmt::format("  up/download  mean {:.2f}, p95 {:.2f}, max {:.2f}; "
+                     "beyond download + {}: {}\n",
+                     u.mean, u.p95, u.max, for_people(r.promise), broken);
   if (r.unreachable + r.stalled + r.wrong_content + r.missing + r.other_failures > 0) {
     out += fmt::format(
         "  failures     {} unreachable, {} stalled, {} wrong content, {} not found, {} other\n",

@@ -34,7 +34,7 @@ struct RouletteConfig {
   Duration poor_backoff = milliseconds(200);        // ours: it has nothing for us at all
   uint32_t empty_limit = 8;                         // ours: then the neighbour is severed
   bool avoid_duplicates = true;                     // ours: do not ask two neighbours for one chunk
-  bool relay_unverified = true;                     // pass chunks on before their MetaChunk verified
+  bool relay_unverified = true;                     // pass on before the MetaChunk verified
 
   // Flow (3.1.3).
   uint32_t burst_initial = 16;

@@ -20,8 +20,8 @@ Core::Core(const RouletteConfig& configuration, const SecretRng::Seed& seed, uin
       rng(choice_seed),
       pacer(configuration.uplink, configuration.uplink_queue, transport),
       ledger(config),
-      referred(configuration.contact_window, kWindowEntries),
       name(0),
+      referred_(configuration.contact_window, kWindowEntries),
       prefix_(uint64_t{token_prefix} << 40),
       transport_(transport) {
   name = new_token();
@@ -100,13 +100,20 @@ bool Core::send(Instant now, Lane lane, const Endpoint& to, wire::Token token,
     drop(Drop::kQueueFull);
     return false;
   }
-  ++stats.datagrams_out;
-  stats.bytes_out += bytes.size();
+  accepted_bytes_ += bytes.size();
   return true;
 }
 
 bool Core::send(Instant now, Lane lane, const Neighbour& to, const wire::Message& message) {
   return send(now, lane, to.endpoint, to.token_out, message);
+}
+
+NodeStats Core::counted() const {
+  NodeStats out = stats;
+  out.datagrams_out = pacer.sent_datagrams();
+  out.bytes_out = pacer.sent_bytes();
+  out.neighbours_now = proven_;
+  return out;
 }
 
 bool Core::accept_path(Instant now, Neighbour& neighbour, const Endpoint& from) {
@@ -133,6 +140,7 @@ void Core::on_path_response(Neighbour& neighbour, const Endpoint& from,
     drop(Drop::kUnexpected);
     return;
   }
+  ledger.on_moved(neighbour.account, neighbour.endpoint.address, from.address);
   neighbour.endpoint = from;
   neighbour.path_check.reset();
 }
@@ -149,19 +157,19 @@ std::optional<wire::Referral> Core::recommend(Instant now, wire::Token except,
   auto picked = cache.pick(rng, fits(file == content::FileId{}));
   if (!picked && file != content::FileId{}) picked = cache.pick(rng, fits(true));
   if (!picked) return {};
-  const Neighbour& neighbour = *find(*picked);
-  if (!referred.admit(now, name_key(neighbour.name), config.referrals_per_target_max)) return {};
-  return referral_to(neighbour);
+  return refer(now, *find(*picked));
+}
+
+std::optional<wire::Referral> Core::refer(Instant now, const Neighbour& neighbour) {
+  if (!referred_.admit(now, name_key(neighbour.name), config.referrals_per_target_max)) return {};
+  const int64_t seconds = config.referral_lifetime.ns / 1'000'000'000;
+  return wire::Referral{neighbour.endpoint, neighbour.name,
+                        static_cast<uint8_t>(std::min<int64_t>(255, seconds))};
 }
 
 bool Core::may_refer(Instant now, const Neighbour& neighbour, wire::Token except) const {
   return neighbour.proven && !neighbour.is_seeder && neighbour.name != except &&
          neighbour.bad_chunks == 0 && now - neighbour.heard <= config.referral_lifetime;
-}
-
-wire::Referral Core::referral_to(const Neighbour& neighbour) const {
-  return {neighbour.endpoint, neighbour.name,
-          static_cast<uint8_t>(std::min<int64_t>(255, config.referral_lifetime.ns / 1'000'000'000))};
 }
 
 bool Core::is_banned(const Endpoint& endpoint, wire::Token its_name) const {

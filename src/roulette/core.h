@@ -51,6 +51,10 @@ class Core {
   bool send(Instant now, Lane lane, const Endpoint& to, wire::Token token,
             const wire::Message& message);
   bool send(Instant now, Lane lane, const Neighbour& to, const wire::Message& message);
+  // Bytes that send() took, sent or still queued.
+  [[nodiscard]] uint64_t accepted_bytes() const { return accepted_bytes_; }
+  // All that is counted, up to now.
+  [[nodiscard]] NodeStats counted() const;
   void drop(Drop reason) { stats.drops.add(reason); }
 
   // The datagram came for `neighbour` from `from`. True when that is its address; otherwise the
@@ -66,7 +70,8 @@ class Core {
   [[nodiscard]] std::optional<wire::Referral> recommend(Instant now, wire::Token except,
                                                         content::FileId file);
   [[nodiscard]] bool may_refer(Instant now, const Neighbour& neighbour, wire::Token except) const;
-  [[nodiscard]] wire::Referral referral_to(const Neighbour& neighbour) const;
+  // None when it has been referred often enough lately.
+  [[nodiscard]] std::optional<wire::Referral> refer(Instant now, const Neighbour& neighbour);
 
   [[nodiscard]] bool is_banned(const Endpoint& endpoint, wire::Token its_name) const;
   void ban(Instant now, Neighbour& neighbour);
@@ -81,13 +86,14 @@ class Core {
   // The cache has as many slots as there are neighbours (paper, 2.1), within these bounds.
   size_t cache_slots_min = 1;
   size_t cache_slots_max = SIZE_MAX;
-  WindowCounter referred;   // by name, held in the port-less key's address bytes
   wire::Token name;
 
  private:
   [[nodiscard]] static Endpoint name_key(wire::Token its_name);
 
+  WindowCounter referred_;  // by name, held in the port-less key's address bytes
   uint64_t prefix_;
+  uint64_t accepted_bytes_ = 0;
   Transport& transport_;
   uint32_t next_id_ = 1;
   uint32_t proven_ = 0;

@@ -53,8 +53,15 @@ void Ledger::on_discarded(Account& account, uint64_t bytes) {
 }
 
 void Ledger::on_removed(Instant now, const Account& account, const Address& address) {
+  expire(now);
   if (account.stranger_debt == 0) return;
   lost_.push_back({now + config_.contact_window, address.limit_prefix(), account.stranger_debt});
+}
+
+void Ledger::on_moved(const Account& account, const Address& from, const Address& to) {
+  if (account.stranger_debt == 0) return;
+  forgive(from, account.stranger_debt);
+  add_debt(to, account.stranger_debt);
 }
 
 void Ledger::expire(Instant now) {

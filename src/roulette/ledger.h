@@ -43,6 +43,9 @@ class Ledger {
   // The neighbour is gone.
   void on_removed(Instant now, const Account& account, const Address& address);
 
+  // The neighbour has another address.
+  void on_moved(const Account& account, const Address& from, const Address& to);
+
   [[nodiscard]] uint64_t credit(const Account& account) const;
   [[nodiscard]] uint64_t sent() const { return sent_; }
   [[nodiscard]] uint64_t received() const { return received_; }

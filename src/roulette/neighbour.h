@@ -64,6 +64,7 @@ struct Neighbour {
   Receiving receiving;
   std::optional<PathCheck> path_check;
   Instant digests_asked{};     // at a seeder
+  bool warned = false;         // at a seeder: it was told of pollution when it came
   uint32_t good_metachunks = 0;  // verified ones to which it gave
   uint32_t bad_chunks = 0;       // of its own that turned out wrong
 };

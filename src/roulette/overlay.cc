@@ -224,7 +224,7 @@ void Overlay::on_recommend_request(Instant now, const Neighbour& from,
 }
 
 void Overlay::remove(Instant now, Neighbour& neighbour) {
-  receive_side_.give_up(neighbour);
+  receive_side_.give_up(neighbour, /*for_good=*/true);
   core_.remove_neighbour(now, neighbour);
 }
 

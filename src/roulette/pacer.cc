@@ -13,12 +13,13 @@ ByteCount on_the_wire(size_t datagram_size) { return {datagram_size + kIpUdpHead
 
 bool Pacer::send(Instant now, Lane lane, const Endpoint& to, std::span<const uint8_t> datagram) {
   if (!rate_.limited()) {
-    transport_.send(to, datagram);
+    transmit(to, datagram);
     return true;
   }
   const bool idle = control_.empty() && data_.empty() && free_at_ <= now;
   if (idle) {
-    release(now, to, datagram);
+    free_at_ = now + rate_.time_for(on_the_wire(datagram.size()));
+    transmit(to, datagram);
     return true;
   }
   const ByteCount size = on_the_wire(datagram.size());
@@ -35,8 +36,9 @@ bool Pacer::send(Instant now, Lane lane, const Endpoint& to, std::span<const uin
   return true;
 }
 
-void Pacer::release(Instant now, const Endpoint& to, std::span<const uint8_t> datagram) {
-  free_at_ = std::max(free_at_, now) + rate_.time_for(on_the_wire(datagram.size()));
+void Pacer::transmit(const Endpoint& to, std::span<const uint8_t> datagram) {
+  ++sent_datagrams_;
+  sent_bytes_ += datagram.size();
   transport_.send(to, datagram);
 }
 
@@ -50,7 +52,7 @@ void Pacer::advance(Instant now) {
     // A late call catches up, so that lateness of timers does not lower the rate: the next
     // datagram is due from the previous one's end. Idle time was already cut off by send().
     free_at_ = free_at_ + rate_.time_for(on_the_wire(item.bytes.size()));
-    transport_.send(item.to, item.bytes);
+    transmit(item.to, item.bytes);
     if (spare_.size() < kSpareMax) spare_.push_back(std::move(item.bytes));
   }
 }

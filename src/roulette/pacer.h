@@ -35,20 +35,24 @@ class Pacer {
   // When the next queued datagram may leave; never() when none waits.
   [[nodiscard]] Instant next_deadline() const;
   void set_rate(Instant now, BitRate rate);
-  [[nodiscard]] ByteCount queued() const { return queued_; }
+  // What has left, without headers of IP and UDP.
+  [[nodiscard]] uint64_t sent_datagrams() const { return sent_datagrams_; }
+  [[nodiscard]] uint64_t sent_bytes() const { return sent_bytes_; }
 
  private:
   struct Item {
     Endpoint to;
     std::vector<uint8_t> bytes;
   };
-  void release(Instant now, const Endpoint& to, std::span<const uint8_t> datagram);
+  void transmit(const Endpoint& to, std::span<const uint8_t> datagram);
 
   BitRate rate_;
   ByteCount queue_limit_;
   Transport& transport_;
   Instant free_at_{};   // when the link has sent all that was released
   ByteCount queued_{};
+  uint64_t sent_datagrams_ = 0;
+  uint64_t sent_bytes_ = 0;
   std::deque<Item> control_;
   std::deque<Item> data_;
   std::vector<std::vector<uint8_t>> spare_;  // buffers to use again

@@ -23,6 +23,8 @@ namespace {
 
 // How long to wait for digests before they are asked for again.
 constexpr Duration kDigestInterval = milliseconds(400);
+// Between two requests for different ones; the seeder answers no more often than each 50 ms.
+constexpr Duration kDigestPause = milliseconds(60);
 
 }  // namespace
 
@@ -70,6 +72,7 @@ struct PeerNode::Impl {
   Instant joined_at = Instant::never();
   Instant idle_since = Instant::never();  // nothing to fetch since then
   bool polluted = false;                  // the seeder says so
+  Instant digests_paused_until{};
 };
 
 void PeerNode::Impl::receive(Instant now, const Endpoint& from,
@@ -215,7 +218,7 @@ void PeerNode::Impl::on_senders(Instant now, const content::ChunkStore::Result& 
     const bool suspicious = sender->bad_chunks >= core.config.pollution_strikes &&
                             sender->bad_chunks > sender->good_metachunks;
     if (!ReceiveSide::vouched(polluter) && !suspicious) continue;
-    receive_side.give_up(*sender);
+    receive_side.give_up(*sender, /*for_good=*/true);
     core.ban(now, *sender);
   }
 }
@@ -230,6 +233,10 @@ void PeerNode::Impl::be_cautious(Instant now, Download& download) {
 void PeerNode::Impl::ask_for_digests(Instant now) {
   for (Download* download : downloads.active()) {
     if (download->next_digest_request > now) continue;
+    if (digests_paused_until > now) {
+      download->next_digest_request = digests_paused_until;
+      continue;
+    }
     const auto wanted = download->digests_wanted();
     if (!wanted) {
       download->next_digest_request = Instant::never();
@@ -237,7 +244,9 @@ void PeerNode::Impl::ask_for_digests(Instant now) {
     }
     download->next_digest_request = now + kDigestInterval;
     const Neighbour* seeder = overlay.seeder();
-    if (seeder != nullptr && seeder->proven) core.send(now, Lane::kControl, *seeder, *wanted);
+    if (seeder == nullptr || !seeder->proven) continue;
+    core.send(now, Lane::kControl, *seeder, *wanted);
+    digests_paused_until = now + kDigestPause;
   }
 }
 
@@ -288,6 +297,7 @@ void PeerNode::Impl::leave(Instant now) {
   if (!in_swarm()) return;
   overlay.leave(now, now - joined_at);
   link.reset();
+  polluted = false;
   joined_at = Instant::never();
   events.push_back(LeftSwarm{});
 }
@@ -419,9 +429,7 @@ std::vector<PeerEvent> PeerNode::take_events() { return std::exchange(impl_->eve
 bool PeerNode::has_events() const { return !impl_->events.empty(); }
 
 NodeStats PeerNode::stats() const {
-  NodeStats out = impl_->core.stats;
-  out.neighbours_now = impl_->core.degree();
-  return out;
+  return impl_->core.counted();
 }
 
 uint32_t PeerNode::degree() const { return impl_->core.degree(); }

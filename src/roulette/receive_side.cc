@@ -137,11 +137,13 @@ void ReceiveSide::release(Neighbour& neighbour) {
   rx.pending.clear();
 }
 
-void ReceiveSide::give_up(Neighbour& neighbour) {
+void ReceiveSide::give_up(Neighbour& neighbour, bool for_good) {
   release(neighbour);
   Download* download = downloads_.fetching(neighbour.receiving.file);
   if (download == nullptr) return;
-  for (const auto& lost : download->release_claims(neighbour.id, neighbour.is_seeder)) {
+  // The seeder's chunks are true and need not be fetched again as long as it can bring the rest.
+  const bool keep = neighbour.is_seeder && !for_good;
+  for (const auto& lost : download->release_claims(neighbour.id, keep)) {
     if (Neighbour* sender = core_.find(neighbour_of(lost.sender))) {
       core_.ledger.on_discarded(sender->account, lost.bytes);
     }

@@ -57,8 +57,8 @@ class ReceiveSide {
   // The neighbour's deadline is due.
   void on_timer(Instant now, Neighbour& neighbour);
   // The neighbour is being removed, or has failed us: what it was asked for is free again, and so
-  // is what it was to give alone.
-  void give_up(Neighbour& neighbour);
+  // is what it was to give alone. `for_good`: it will not come back to it.
+  void give_up(Neighbour& neighbour, bool for_good = false);
 
   // How senders are named to the chunk store: a neighbour vouches for chunks of MetaChunks that it
   // verified, and merely relays others, so each has two names.

@@ -10,6 +10,11 @@ constexpr uint32_t kCookieTries = 2;
 constexpr Duration kCookieTrusted = seconds(45);
 constexpr uint32_t kTimeoutDoublings = 3;
 
+// The number of a request on the wire; 0 stands for a JOIN.
+uint16_t number_of(RequestId id) {
+  return static_cast<uint16_t>(static_cast<uint32_t>(id) % 0xffff + 1);
+}
+
 }  // namespace
 
 SeederLink::SeederLink(Core& core, const Endpoint& seeder, const content::PublicKey& key,
@@ -57,7 +62,7 @@ void SeederLink::ask(Instant now, Find& find) {
   find.deadline = now + timeout_after(find.tries);
   if (cookie_) {
     core_.send(now, Lane::kControl, seeder_, 0,
-               wire::ManifestRequest{token_, *cookie_, static_cast<uint16_t>(find.id), find.path});
+               wire::ManifestRequest{token_, *cookie_, number_of(find.id), find.path});
   } else if (!join_is_out_ || find.tries > 0) {
     joined_with_ = find.id;
     send_join(now, find.path);
@@ -88,7 +93,7 @@ void SeederLink::on_manifest_part(const wire::ManifestPart& message) {
       message.request == 0
           ? finds_.find(joined_with_)
           : std::ranges::find_if(finds_, [&](const auto& entry) {
-              return static_cast<uint16_t>(entry.first) == message.request;
+              return number_of(entry.first) == message.request;
             });
   if (found == finds_.end()) {
     core_.drop(Drop::kUnexpected);

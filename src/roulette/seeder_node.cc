@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <array>
 #include <deque>
+#include <map>
 
 #include "roulette/cookie.h"
 #include "roulette/core.h"
@@ -24,6 +25,7 @@ constexpr size_t kCacheSlotsMax = 256;
 constexpr size_t kNewcomersMax = 16;
 constexpr Duration kDigestIntervalMin = milliseconds(50);
 constexpr Duration kPollutionRemembered = seconds(30);
+constexpr size_t kDigestsKeptMax = 65'536;
 
 // The whole site, seen as what a node can give away.
 class SiteHoldings final : public Holdings {
@@ -81,6 +83,7 @@ struct SeederNode::Impl {
   void on_hello(Instant now, const Endpoint& from, const wire::Hello& message);
   void on_neighbour(Instant now, const Endpoint& from, const wire::Datagram& datagram);
   void on_digest_request(Instant now, Neighbour& from, const wire::DigestRequest& message);
+  [[nodiscard]] std::optional<uint64_t> digest_of(content::FileId file, uint32_t chunk);
   void send_manifest(Instant now, const Endpoint& to, wire::Token token, uint16_t request,
                      const std::string& path, uint64_t bytes_max);
   [[nodiscard]] std::vector<wire::Referral> referrals(Instant now, wire::Token newcomer);
@@ -101,6 +104,8 @@ struct SeederNode::Impl {
   Instant next_sweep = Instant::never();
   // Somebody has asked for digests lately: newcomers are told to be cautious from the start.
   Instant polluted_until{};
+  // An id names one version, so these never go stale.
+  std::map<std::pair<content::FileId, uint32_t>, uint64_t> digests;
 };
 
 void SeederNode::Impl::receive(Instant now, const Endpoint& from,
@@ -145,13 +150,13 @@ void SeederNode::Impl::on_join(Instant now, const Endpoint& from, const wire::Jo
               wire::Refused{wire::RefusedReason::kProfile, core.config.profile});
     return;
   }
-  const uint64_t before = core.stats.bytes_out;
+  const uint64_t before = core.accepted_bytes();
   core.send(now, Lane::kControl, from, message.reply_token,
             wire::Welcome{cookies.issue(now, from), core.name, from, referrals(now, message.name),
                           now < polluted_until});
   ++core.stats.joins;
   if (message.path.empty()) return;
-  const uint64_t used = core.stats.bytes_out - before;
+  const uint64_t used = core.accepted_bytes() - before;
   send_manifest(now, from, message.reply_token, 0, message.path,
                 proven ? UINT64_MAX : size * kAmplificationMax - used);
 }
@@ -171,11 +176,12 @@ void SeederNode::Impl::send_manifest(Instant now, const Endpoint& to, wire::Toke
     return;
   }
   const size_t parts = (blob.size() + wire::kManifestPartSize - 1) / wire::kManifestPartSize;
-  const uint64_t before = core.stats.bytes_out;
+  const uint64_t before = core.accepted_bytes();
   for (size_t part = 0; part < parts; ++part) {
     const size_t offset = part * wire::kManifestPartSize;
-    const auto bytes = blob.subspan(offset, std::min(wire::kManifestPartSize, blob.size() - offset));
-    const uint64_t used = core.stats.bytes_out - before;
+    const auto bytes =
+        blob.subspan(offset, std::min(wire::kManifestPartSize, blob.size() - offset));
+    const uint64_t used = core.accepted_bytes() - before;
     const uint64_t size = wire::kHeaderSize + 4 + bytes.size();
     if (used + size > bytes_max) return;  // the rest is asked for with the cookie
     core.send(now, Lane::kControl, to, token,
@@ -199,7 +205,8 @@ std::vector<wire::Referral> SeederNode::Impl::referrals(Instant now, wire::Token
   for (auto it = newcomers.rbegin(); it != newcomers.rend() && out.size() < wanted; ++it) {
     const Neighbour* neighbour = core.find(*it);
     if (neighbour == nullptr || !core.may_refer(now, *neighbour, newcomer)) continue;
-    if (is_new(neighbour->name)) out.push_back(core.referral_to(*neighbour));
+    if (!is_new(neighbour->name)) continue;
+    if (const auto referral = core.refer(now, *neighbour)) out.push_back(*referral);
   }
   return out;
 }
@@ -223,6 +230,7 @@ void SeederNode::Impl::on_hello(Instant now, const Endpoint& from, const wire::H
     }
     neighbour = &core.add_neighbour(now, from, message.name);
     neighbour->token_out = message.reply_token;
+    neighbour->warned = now < polluted_until;
     by_reply_token[message.reply_token] = neighbour->id;
     core.mark_proven(*neighbour);
     newcomers.push_back(neighbour->id);
@@ -272,16 +280,27 @@ void SeederNode::Impl::on_digest_request(Instant now, Neighbour& from,
                                          const wire::DigestRequest& message) {
   if (now - from.digests_asked < kDigestIntervalMin) return core.drop(Drop::kUnexpected);
   from.digests_asked = now;
-  polluted_until = now + kPollutionRemembered;
+  // Who was warned asks without having seen anything; only the others are evidence.
+  if (!from.warned) polluted_until = now + kPollutionRemembered;
   wire::Digests answer{message.file, message.first, {}};
-  std::array<uint8_t, content::kChunkSizeMax> bytes;
   for (uint32_t i = 0; i < message.count && message.first <= UINT32_MAX - i; ++i) {
-    const size_t length = catalog.read_chunk(message.file, message.first + i, bytes);
-    if (length == 0) break;
-    answer.digests.push_back(content::short_digest(std::span(bytes).first(length)));
+    const auto digest = digest_of(message.file, message.first + i);
+    if (!digest) break;
+    answer.digests.push_back(*digest);
   }
   if (answer.digests.empty()) return core.drop(Drop::kSourceGone);
   core.send(now, Lane::kControl, from, answer);
+}
+
+// Hashed once: under attack everybody asks for the same ones.
+std::optional<uint64_t> SeederNode::Impl::digest_of(content::FileId file, uint32_t chunk) {
+  const auto key = std::pair(file, chunk);
+  if (const auto known = digests.find(key); known != digests.end()) return known->second;
+  std::array<uint8_t, content::kChunkSizeMax> bytes;
+  const size_t length = catalog.read_chunk(file, chunk, bytes);
+  if (length == 0) return {};
+  if (digests.size() >= kDigestsKeptMax) digests.clear();
+  return digests[key] = content::short_digest(std::span(bytes).first(length));
 }
 
 // Who has been silent for longest makes room, if it has been silent for a while.
@@ -297,7 +316,10 @@ bool SeederNode::Impl::make_room(Instant now) {
 }
 
 void SeederNode::Impl::remove(Instant now, Neighbour& neighbour) {
-  by_reply_token.erase(neighbour.token_out);
+  const auto reply_token = by_reply_token.find(neighbour.token_out);
+  if (reply_token != by_reply_token.end() && reply_token->second == neighbour.id) {
+    by_reply_token.erase(reply_token);
+  }
   core.remove_neighbour(now, neighbour);
 }
 
@@ -344,9 +366,7 @@ void SeederNode::close(Instant now) {
 }
 
 NodeStats SeederNode::stats() const {
-  NodeStats out = impl_->core.stats;
-  out.neighbours_now = impl_->core.degree();
-  return out;
+  return impl_->core.counted();
 }
 
 }  // namespace fb::roulette

@@ -42,7 +42,7 @@ void SendSide::on_second_handshake(Instant now, Neighbour& from,
     const wire::Data data{message.file, message.request, chunk, held.verified,
                           std::span(bytes).first(held.length)};
     if (!core_.send(now, Lane::kData, from, data)) return;
-    core_.ledger.on_sent(from.account, from.endpoint.address, held.length);
+    if (!generous_) core_.ledger.on_sent(from.account, from.endpoint.address, held.length);
     core_.stats.chunk_bytes_sent += held.length;
     core_.remember_trade(from, message.file);
   }

@@ -65,6 +65,13 @@ std::vector<Referral> get_referrals(Reader& in) {
   return out;
 }
 
+// 0 is everybody's token at a seeder, so nobody can be reached by it.
+Token get_reply_token(Reader& in) {
+  const Token token = in.u64();
+  if (token == 0) in.fail();
+  return token;
+}
+
 FileId get_file(Reader& in) { return static_cast<FileId>(in.u64()); }
 
 Profile get_profile(Reader& in) {
@@ -90,7 +97,7 @@ void get_padding(Reader& in, size_t datagram_size, size_t size) {
 Join get_join(Reader& in, size_t size) {
   Join m;
   m.profile = get_profile(in);
-  m.reply_token = in.u64();
+  m.reply_token = get_reply_token(in);
   m.name = in.u64();
   m.cookie = get_optional_cookie(in);
   m.path = get_path(in);
@@ -110,7 +117,7 @@ Welcome get_welcome(Reader& in) {
 
 ManifestRequest get_manifest_request(Reader& in) {
   ManifestRequest m;
-  m.reply_token = in.u64();
+  m.reply_token = get_reply_token(in);
   in.copy_to(m.cookie);
   m.request = in.u16();
   m.path = get_path(in);
@@ -135,7 +142,7 @@ ManifestPart get_manifest_part(Reader& in) {
 Hello get_hello(Reader& in, size_t size) {
   Hello m;
   m.profile = get_profile(in);
-  m.reply_token = in.u64();
+  m.reply_token = get_reply_token(in);
   m.name = in.u64();
   m.cookie = get_optional_cookie(in);
   m.file = get_file(in);
@@ -146,7 +153,7 @@ Hello get_hello(Reader& in, size_t size) {
 
 HelloReply get_hello_reply(Reader& in) {
   HelloReply m;
-  m.reply_token = in.u64();
+  m.reply_token = get_reply_token(in);
   m.observed = get_endpoint(in);
   const uint8_t status = in.u8();
   if (status < 1 || status > 3) in.fail();
@@ -214,7 +221,8 @@ Message get_body(MessageType type, Reader& in, size_t size) {
     case MessageType::kManifestPart: return get_manifest_part(in);
     case MessageType::kHello: return get_hello(in, size);
     case MessageType::kHelloReply: return get_hello_reply(in);
-    case MessageType::kFirstHandshake: return FirstHandshake{get_file(in), in.u16(), get_intervals(in)};
+    case MessageType::kFirstHandshake:
+      return FirstHandshake{get_file(in), in.u16(), get_intervals(in)};
     case MessageType::kFirstHandshakeReply:
       return FirstHandshakeReply{get_file(in), in.u16(), get_intervals(in)};
     case MessageType::kSecondHandshake: return get_second_handshake(in);

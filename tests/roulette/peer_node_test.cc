@@ -97,10 +97,14 @@ TEST_CASE("a whole visit with nobody but the seeder") {
   CHECK(peer_prefix(token) == 77);
   auto request = f.out.last<wire::SecondHandshake>(host(1)).value();
   CHECK(request.chunks.size() == 16);
-  for (const uint32_t chunk : request.chunks) f.receive(host(1), token, f.data(chunk, request.request));
+  for (const uint32_t chunk : request.chunks) {
+    f.receive(host(1), token, f.data(chunk, request.request));
+  }
   request = f.out.last<wire::SecondHandshake>(host(1)).value();
   CHECK(request.chunks.size() == 4);  // 17 were allowed, 4 are left
-  for (const uint32_t chunk : request.chunks) f.receive(host(1), token, f.data(chunk, request.request));
+  for (const uint32_t chunk : request.chunks) {
+    f.receive(host(1), token, f.data(chunk, request.request));
+  }
   auto events = f.peer->take_events();
   CHECK(count_events<MetachunkReady>(events) == 2);
   CHECK(count_events<DownloadComplete>(events) == 1);
@@ -120,7 +124,9 @@ TEST_CASE("the burst grows by one and falls to what arrived") {
   const auto token = f.answer_hello(host(1), kSeederToken, f.everything());
   auto request = f.out.last<wire::SecondHandshake>(host(1)).value();
   REQUIRE(request.chunks.size() == 16);
-  for (const uint32_t chunk : request.chunks) f.receive(host(1), token, f.data(chunk, request.request));
+  for (const uint32_t chunk : request.chunks) {
+    f.receive(host(1), token, f.data(chunk, request.request));
+  }
   request = f.out.last<wire::SecondHandshake>(host(1)).value();
   REQUIRE(request.chunks.size() == 17);
   for (size_t i = 0; i < 5; ++i) {
@@ -338,6 +344,47 @@ TEST_CASE("who vouches for a bad chunk is cut off, banned and never referred") {
   CHECK(f.drops(Drop::kBanned) == 2);
   f.receive(host(3), three, wire::RecommendRequest{f.file()});
   CHECK(f.out.last<wire::Recommendation>(host(3))->referrals.empty());
+}
+
+TEST_CASE("after a bad MetaChunk digests are asked for, and refuse bad chunks at once") {
+  Fixture f(64 * 1024);
+  f.join({f.referral(2), f.referral(3)});
+  const auto seeder = f.answer_hello(host(1), kSeederToken, {});
+  const auto two = f.answer_hello(host(2), 0x22, f.everything());
+  const auto three = f.answer_hello(host(3), 0x33, {});
+  const std::vector<uint8_t> bad(1024, 0xee);
+  // The first MetaChunk, from two senders; neither can be named yet.
+  for (uint32_t chunk = 0; chunk < 16; ++chunk) {
+    auto data = f.data(chunk, 1, false);
+    if (chunk == 7) data.bytes = bad;
+    f.receive(chunk < 8 ? host(2) : host(3), chunk < 8 ? two : three, data);
+  }
+  CHECK(f.peer->stats().metachunks_discarded == 1);
+  CHECK(f.peer->stats().neighbours_cut_off == 0);
+  f.pass(milliseconds(1));
+  const auto request = f.out.last<wire::DigestRequest>(host(1));
+  REQUIRE(request);
+  CHECK(request->first == 0);
+  CHECK(request->count == 64);
+  wire::Digests digests{f.file(), 0, {}};
+  for (uint32_t chunk = 0; chunk < 64; ++chunk) {
+    digests.digests.push_back(content::short_digest(f.data(chunk, 1).bytes));
+  }
+  f.receive(host(3), three, digests);  // not the seeder's word
+  CHECK(f.drops(Drop::kUnexpected) == 1);
+  f.receive(host(1), seeder, digests);
+  // From now on a bad chunk is refused when it comes, four of them end the neighbour.
+  for (uint32_t chunk = 20; chunk < 23; ++chunk) {
+    auto data = f.data(chunk, 1, false);
+    data.bytes = bad;
+    f.receive(host(2), two, data);
+  }
+  CHECK(f.drops(Drop::kPolluted) == 3);
+  CHECK(f.peer->stats().neighbours_cut_off == 1);
+  // Unchecked chunks are not passed on, checked ones are.
+  f.receive(host(3), three, f.data(30, 1, false));
+  f.receive(host(3), three, wire::SecondHandshake{f.file(), 1, {30}});
+  CHECK(f.out.last<wire::Data>(host(3))->chunk == 30);
 }
 
 TEST_CASE("files of several hash-list levels, empty files, and files that fail") {

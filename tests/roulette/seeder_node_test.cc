@@ -242,6 +242,29 @@ TEST_CASE("BYE is farewell on both sides") {
   CHECK(f.out.last<wire::Bye>(host(1)) == std::nullopt);
 }
 
+TEST_CASE("digests: for neighbours, not too often, and a warning for newcomers") {
+  Fixture f;
+  const auto token = f.meet(host(1), kReply, kName);
+  CHECK_FALSE(f.join(host(7)).polluted);
+  f.receive(host(1), token, wire::DigestRequest{f.file(), 18, 128});
+  const auto digests = f.out.last<wire::Digests>(host(1));
+  REQUIRE(digests);
+  CHECK(digests->first == 18);
+  REQUIRE(digests->digests.size() == 2);  // chunks 18 and 19 are the last
+  const auto whole = f.site->bytes(f.file());
+  CHECK(digests->digests[0] == content::short_digest(whole.subspan(18 * 1024, 1024)));
+  CHECK(digests->digests[1] == content::short_digest(whole.subspan(19 * 1024)));
+  f.receive(host(1), token, wire::DigestRequest{f.file(), 0, 1});
+  CHECK(f.drops(Drop::kUnexpected) == 1);
+  f.receive(host(1), token, wire::DigestRequest{f.file(), 20, 1}, kStart + seconds(1));
+  CHECK(f.drops(Drop::kSourceGone) == 1);
+  CHECK(f.join(host(8), kStart + seconds(2)).polluted);
+  // Who was warned is no evidence: the warning ends unless somebody else sees pollution.
+  const auto warned = f.meet(host(2), kReply + 1, kName + 1, kStart + seconds(20));
+  f.receive(host(2), warned, wire::DigestRequest{f.file(), 0, 1}, kStart + seconds(25));
+  CHECK_FALSE(f.join(host(9), kStart + seconds(32)).polluted);
+}
+
 TEST_CASE("rubbish is counted under its reason") {
   Fixture f;
   f.seeder->receive(kStart, host(1), {});
