@@ -442,7 +442,7 @@ class World {
       case 1: return wire::Join{profile, mine, name, pick_cookie(to, from), path};
       case 2:
         return wire::Welcome{pick_cookie(to, from).value_or(wire::Cookie{}), choices_.u64(),
-                             endpoint_of(to), referrals()};
+                             endpoint_of(to), referrals(), (choices_.u8() & 1) != 0};
       case 3:
         return wire::ManifestRequest{mine, pick_cookie(to, from).value_or(wire::Cookie{}), request,
                                      path};
@@ -476,6 +476,16 @@ class World {
         return wire::PathResponse{nonces.empty() ? choices_.u64() : *nonces.begin()};
       }
       case 17: return wire::NotNow{pick_file(), request};
+      case 18:
+        return wire::DigestRequest{pick_file(), choices_.u8(),
+                                   static_cast<uint8_t>(1 + choices_.below(wire::kDigestsMax))};
+      case 19: {
+        wire::Digests message{pick_file(), choices_.u8(), {choices_.u64()}};
+        while (message.digests.size() < choices_.below(wire::kDigestsMax)) {
+          message.digests.push_back(choices_.u64());
+        }
+        return message;
+      }
       default:
         return wire::Refused{static_cast<wire::RefusedReason>(1 + choices_.below(2)), profile};
     }

@@ -51,6 +51,9 @@ struct Bounds {
   void operator()(const wire::Recommendation& m) const {
     FB_HOLDS(m.referrals.size() <= wire::kReferralsMax);
   }
+  void operator()(const wire::Digests& m) const {
+    FB_HOLDS(!m.digests.empty() && m.digests.size() <= wire::kDigestsMax);
+  }
   void operator()(const auto&) const {}
 };
 

@@ -88,6 +88,8 @@ Corpus wire_corpus() {
       {"path-challenge", wire::PathChallenge{0xabcdef}},
       {"path-response", wire::PathResponse{0xabcdef}},
       {"not-now", wire::NotNow{file, 6}},
+      {"digest-request", wire::DigestRequest{file, 16, 16}},
+      {"digests", wire::Digests{file, 16, {1, 0x1122334455667788, ~0ULL}}},
       {"refused", wire::Refused{wire::RefusedReason::kProfile, wire::Profile::kV2}},
   };
   Corpus out;
