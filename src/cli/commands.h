@@ -14,5 +14,6 @@ namespace fb::cli {
 [[nodiscard]] Command peer_check_command();
 
 [[nodiscard]] Command load_run_command();
+[[nodiscard]] Command load_check_command();
 
 }  // namespace fb::cli

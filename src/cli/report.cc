@@ -7,24 +7,13 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
-#include <nlohmann/json.hpp>
 #include <span>
 
+#include "cli/report_json.h"
 #include "content/file_handle.h"
 
 namespace fb::cli {
 namespace {
-
-using Json = nlohmann::ordered_json;
-
-Json drops_json(const roulette::DropCounters& drops) {
-  Json out = Json::object();
-  for (size_t i = 0; i < roulette::kDropReasons; ++i) {
-    const auto reason = static_cast<roulette::Drop>(i);
-    if (drops.count(reason) > 0) out[std::string(to_string(reason))] = drops.count(reason);
-  }
-  return out;
-}
 
 Json node_json(const roulette::NodeStats& n) {
   return {{"datagrams_in", n.datagrams_in},
@@ -44,30 +33,10 @@ Json node_json(const roulette::NodeStats& n) {
           {"drops", drops_json(n.drops)}};
 }
 
-Json engine_json(const engine::EngineStats& e) {
-  return {{"datagrams_sent", e.datagrams_sent},
-          {"bytes_sent", e.bytes_sent},
-          {"datagrams_received", e.datagrams_received},
-          {"bytes_received", e.bytes_received},
-          {"trains_sent", e.trains_sent},
-          {"trains_received", e.trains_received},
-          {"send_dropped", e.send_dropped},
-          {"receive_truncated", e.receive_truncated},
-          {"receive_rearmed", e.receive_rearmed},
-          {"segmentation_refused", e.segmentation_refused},
-          {"kernel_receive_drops", e.kernel_receive_drops},
-          {"system_calls", e.system_calls}};
-}
-
 double ratio(const roulette::NodeStats& node) {
   if (node.chunk_bytes_received == 0) return 0;
   return static_cast<double>(node.chunk_bytes_sent) /
          static_cast<double>(node.chunk_bytes_received);
-}
-
-// Paths may be any bytes; JSON is UTF-8, so what is not becomes U+FFFD.
-std::string dump(const Json& json) {
-  return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
 }  // namespace

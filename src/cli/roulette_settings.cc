@@ -111,7 +111,8 @@ void add_bounds(SettingTable& t, roulette::RouletteConfig& c) {
   row(t, "referrals_per_target_max", &c.referrals_per_target_max, 1, kTableMax,
       "How often one neighbour is named to others in contact_window.");
   row(t, "pollution_strikes", &c.pollution_strikes, 1, 1000,
-      "A neighbour that passed on this many bad chunks is cut off.");
+      "A neighbour that passed on this many bad chunks, and more than it gave to good MetaChunks, "
+      "is cut off. One that vouched for a bad chunk is cut off at once.");
   row(t, "limit_loopback", &c.limit_loopback, 0, 0,
       "Hold 127.0.0.0/8 and ::1 to the limits for one address too.");
 }

@@ -3,7 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
 #include <memory>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -19,6 +21,8 @@ namespace {
 constexpr std::string_view kIndexPage = "index.html";
 // How many small files are loaded into the cache between two polls: a few milliseconds.
 constexpr size_t kPreloadStep = 4;
+constexpr int kBindTries = 10;
+constexpr std::chrono::milliseconds kBindPause{100};
 
 content::SiteOptions site_options(const SeedConfig& config) {
   content::SiteOptions out;
@@ -59,6 +63,18 @@ std::string visits_per_second(BitRate uplink, uint64_t bytes) {
   return visits < 10 ? fmt::format("{:.2g}", visits) : fmt::format("{:.0f}", visits);
 }
 
+// A process that was killed leaves its port taken for a moment, until the kernel has let go of its
+// ring; so a supervisor's quick restart is not refused.
+std::expected<std::unique_ptr<engine::UdpEngine>, engine::EngineError> open_engine(
+    const engine::EngineOptions& options) {
+  for (int tries = 1;; ++tries) {
+    auto engine = engine::UdpEngine::open(options);
+    const bool busy = !engine && engine.error().code == engine::EngineError::Code::kBind;
+    if (!busy || tries >= kBindTries) return engine;
+    std::this_thread::sleep_for(kBindPause);
+  }
+}
+
 }  // namespace
 
 std::expected<std::unique_ptr<SeedServer>, SeedServer::Failure> SeedServer::open(
@@ -68,7 +84,7 @@ std::expected<std::unique_ptr<SeedServer>, SeedServer::Failure> SeedServer::open
                                         site_options(out->config()));
   if (!site) return std::unexpected(Failure{ExitCode::kLocal, site.error()});
   out->site_ = std::move(*site);
-  auto engine = engine::UdpEngine::open(engine_options(out->config()));
+  auto engine = open_engine(engine_options(out->config()));
   if (!engine) return std::unexpected(Failure{ExitCode::kLocal, engine.error().detail});
   out->engine_ = std::move(*engine);
   const Endpoint local = out->engine_->local();

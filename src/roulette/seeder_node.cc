@@ -105,7 +105,7 @@ struct SeederNode::Impl {
   // Somebody has asked for digests lately: newcomers are told to be cautious from the start.
   Instant polluted_until{};
   // An id names one version, so these never go stale.
-  std::map<std::pair<content::FileId, uint32_t>, uint64_t> digests;
+  std::map<std::pair<content::FileId, uint32_t>, uint64_t> digest_cache;
 };
 
 void SeederNode::Impl::receive(Instant now, const Endpoint& from,
@@ -295,12 +295,12 @@ void SeederNode::Impl::on_digest_request(Instant now, Neighbour& from,
 // Hashed once: under attack everybody asks for the same ones.
 std::optional<uint64_t> SeederNode::Impl::digest_of(content::FileId file, uint32_t chunk) {
   const auto key = std::pair(file, chunk);
-  if (const auto known = digests.find(key); known != digests.end()) return known->second;
+  if (const auto known = digest_cache.find(key); known != digest_cache.end()) return known->second;
   std::array<uint8_t, content::kChunkSizeMax> bytes;
   const size_t length = catalog.read_chunk(file, chunk, bytes);
   if (length == 0) return {};
-  if (digests.size() >= kDigestsKeptMax) digests.clear();
-  return digests[key] = content::short_digest(std::span(bytes).first(length));
+  if (digest_cache.size() >= kDigestsKeptMax) digest_cache.clear();
+  return digest_cache[key] = content::short_digest(std::span(bytes).first(length));
 }
 
 // Who has been silent for longest makes room, if it has been silent for a while.

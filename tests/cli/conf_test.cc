@@ -5,6 +5,7 @@
 #include <string>
 
 #include "catch.h"
+#include "cli/load_config.h"
 #include "cli/peer_config.h"
 #include "cli/seed_config.h"
 #include "cli/setting_load.h"
@@ -41,6 +42,18 @@ TEST_CASE("conf/fbseed.toml has every key with its default", "[conf]") {
 TEST_CASE("conf/fbpeer.toml has every key with its default", "[conf]") {
   PeerSettings settings;
   const std::string text = file("fbpeer.toml");
+  CHECK(text == print_documented(settings.table));
+  CHECK(load_toml(settings.table, uncommented(text), "conf").empty());
+  for (const Setting& row : settings.table.rows()) {
+    INFO(row.key);
+    CHECK(row.origin.layer == Layer::kFile);
+    CHECK(text_of(row) == row.default_text);
+  }
+}
+
+TEST_CASE("conf/fbload.toml has every key with its default", "[conf]") {
+  LoadSettings settings;
+  const std::string text = file("fbload.toml");
   CHECK(text == print_documented(settings.table));
   CHECK(load_toml(settings.table, uncommented(text), "conf").empty());
   for (const Setting& row : settings.table.rows()) {
