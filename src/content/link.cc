@@ -154,7 +154,7 @@ std::expected<PublicKey, std::string> key_from_text(std::string_view text) {
   if (text.size() != kKeyTextLength ||
       sodium_base642bin(out.data(), out.size(), text.data(), text.size(), nullptr, &length,
                         nullptr, kBase64) != 0 ||
-      length != out.size()) {
+      length != out.size() || key_to_text(out) != text) {  // libsodium lets some bytes above 127 in
     return std::unexpected(quoted(text) + " is not a public key; one has " +
                            std::to_string(kKeyTextLength) +
                            " characters out of A to Z, a to z, 0 to 9, '-' and '_'");

@@ -221,7 +221,7 @@ std::optional<std::string> host_of(std::string_view authority) {
   const auto allowed = [](char c) {
     return is_alphanumeric(c) || c == '-' || c == '.' || c == '_';
   };
-  if (host.empty() || !std::ranges::all_of(host, allowed)) return {};
+  if (host.empty() || host.ends_with('.') || !std::ranges::all_of(host, allowed)) return {};
   return lower(host);
 }
 

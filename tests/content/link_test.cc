@@ -101,3 +101,10 @@ TEST_CASE("key text is strict base64url without padding") {
 
 }  // namespace
 }  // namespace fb::content
+
+TEST_CASE("a key has one form: bytes that base64 decoders let pass are refused") {
+  std::string text = fb::content::key_to_text(fb::content::PublicKey{});
+  REQUIRE(fb::content::key_from_text(text).has_value());
+  text[7] = static_cast<char>(0xa6);
+  CHECK_FALSE(fb::content::key_from_text(text).has_value());
+}

@@ -112,7 +112,7 @@ TEST_CASE("header: length, version and type are told apart") {
 }
 
 TEST_CASE("a datagram of more than 1,200 bytes is refused") {
-  Bytes join = encoded(0, Join{});
+  Bytes join = encoded(0, Join{Profile::kClassic, 1, 2, {}, {}});
   REQUIRE(join.size() == kDatagramMax);
   REQUIRE(decode(join).has_value());
   join.push_back(0);
