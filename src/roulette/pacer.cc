@@ -23,8 +23,8 @@ bool Pacer::send(Instant now, Lane lane, const Endpoint& to, std::span<const uin
     return true;
   }
   const ByteCount size = on_the_wire(datagram.size());
-  const ByteCount reserve{lane == Lane::kControl ? queue_limit_.bytes / 4 : 0};
-  if (queued_ + size > queue_limit_ + reserve) return false;
+  const ByteCount reserve{lane == Lane::kControl ? limit().bytes / 4 : 0};
+  if (queued_ + size > limit() + reserve) return false;
   Item item{to, {}};
   if (!spare_.empty()) {
     item.bytes = std::move(spare_.back());
@@ -34,6 +34,10 @@ bool Pacer::send(Instant now, Lane lane, const Endpoint& to, std::span<const uin
   (lane == Lane::kControl ? control_ : data_).push_back(std::move(item));
   queued_ += size;
   return true;
+}
+
+ByteCount Pacer::limit() const {
+  return std::max(queue_limit_, rate_.bytes_in(milliseconds(100)));
 }
 
 void Pacer::transmit(const Endpoint& to, std::span<const uint8_t> datagram) {

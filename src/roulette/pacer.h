@@ -2,7 +2,8 @@
 // time at the configured rate. Without a rate everything passes at once.
 //
 // Invariants: the queues hold at most `queue_limit` bytes together (headers of IP and UDP
-// included); in any interval of length t at most rate * t bytes and one datagram leave.
+// included), or a tenth of a second's worth where that is more, so that whole bursts fit on fast
+// lines; in any interval of length t at most rate * t bytes and one datagram leave.
 // One thread at a time; allocates only until its queues have reached their bound.
 #pragma once
 
@@ -44,6 +45,7 @@ class Pacer {
     Endpoint to;
     std::vector<uint8_t> bytes;
   };
+  [[nodiscard]] ByteCount limit() const;
   void transmit(const Endpoint& to, std::span<const uint8_t> datagram);
 
   BitRate rate_;

@@ -24,15 +24,16 @@ constexpr Instant kStart{1'000'000'000};
 
 TEST_CASE("pacer keeps to its rate, control first, and drops what does not fit") {
   test::Recorder out;
-  // 972 + 28 bytes at 800 kbit/s: 10 ms each.
+  // 972 + 28 bytes at 800 kbit/s: 10 ms each. The queue is shorter than its least length of 100 ms.
   Pacer pacer(BitRate{800'000}, ByteCount{5'000}, out);
   const std::vector<uint8_t> data(972, 1);
   const std::vector<uint8_t> control(972, 2);
   REQUIRE(pacer.send(kStart, Lane::kData, host(1), data));
   CHECK(out.sent.size() == 1);
-  for (int i = 0; i < 5; ++i) REQUIRE(pacer.send(kStart, Lane::kData, host(1), data));
+  for (int i = 0; i < 10; ++i) REQUIRE(pacer.send(kStart, Lane::kData, host(1), data));
   CHECK_FALSE(pacer.send(kStart, Lane::kData, host(1), data));
   // A reserve is left for control.
+  REQUIRE(pacer.send(kStart, Lane::kControl, host(1), control));
   REQUIRE(pacer.send(kStart, Lane::kControl, host(1), control));
   CHECK_FALSE(pacer.send(kStart, Lane::kControl, host(1), control));
   CHECK(pacer.next_deadline() == kStart + milliseconds(10));
@@ -41,14 +42,14 @@ TEST_CASE("pacer keeps to its rate, control first, and drops what does not fit")
   pacer.advance(kStart + milliseconds(10));
   REQUIRE(out.sent.size() == 2);
   CHECK(out.sent[1].bytes == control);
-  pacer.advance(kStart + milliseconds(60));
-  CHECK(out.sent.size() == 7);
+  pacer.advance(kStart + milliseconds(120));
+  CHECK(out.sent.size() == 13);
   CHECK(pacer.next_deadline() == Instant::never());
   // A late call catches up but idle time is not saved up.
   const Instant later = kStart + seconds(5);
   REQUIRE(pacer.send(later, Lane::kData, host(1), data));
   REQUIRE(pacer.send(later, Lane::kData, host(1), data));
-  CHECK(out.sent.size() == 8);
+  CHECK(out.sent.size() == 14);
   CHECK(pacer.next_deadline() == later + milliseconds(10));
 }
 
