@@ -22,8 +22,7 @@ Core::Core(const RouletteConfig& configuration, const SecretRng::Seed& seed, uin
       ledger(config),
       name(0),
       referred_(configuration.contact_window, kWindowEntries),
-      prefix_(uint64_t{token_prefix} << 40),
-      transport_(transport) {
+      prefix_(uint64_t{token_prefix} << 40) {
   name = new_token();
 }
 

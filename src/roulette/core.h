@@ -94,7 +94,6 @@ class Core {
   WindowCounter referred_;  // by name, held in the port-less key's address bytes
   uint64_t prefix_;
   uint64_t accepted_bytes_ = 0;
-  Transport& transport_;
   uint32_t next_id_ = 1;
   uint32_t proven_ = 0;
   std::vector<std::unique_ptr<Neighbour>> neighbours_;
