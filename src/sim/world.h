@@ -14,14 +14,9 @@
 #include "roulette/peer_node.h"
 #include "roulette/seeder_node.h"
 #include "sim/access_link.h"
+#include "sim/scenario.h"
 
 namespace fb::sim {
-
-struct LinkOptions {
-  BitRate up{800'000};
-  BitRate down{800'000};
-  ByteCount queue = kib(64);
-};
 
 // What the network does to datagrams between links, each with a probability.
 struct Impairment {
