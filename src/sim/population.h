@@ -37,12 +37,13 @@ class Population {
   [[nodiscard]] const PeerPlan* plan(uint32_t number);
   // The seeder's place, and what its node is made from.
   [[nodiscard]] const PeerPlan& seeder() const { return seeder_; }
+  // A visitor as the scenario would have it, whose arrival is not yet set.
+  [[nodiscard]] PeerPlan draw(uint64_t number) const;
   // How many will come; 0 when the arrivals end by time or by the pool.
   [[nodiscard]] uint32_t expected() const;
 
  private:
   [[nodiscard]] std::optional<Duration> next_arrival();
-  [[nodiscard]] PeerPlan draw(uint64_t number) const;
 
   const Scenario& scenario_;
   uint64_t seed_;

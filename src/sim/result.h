@@ -44,7 +44,8 @@ struct PeerRecord {
 // State at the end of a second of the run, and what happened during it.
 struct Sample {
   Duration at{};
-  uint32_t arrived = 0, completed = 0, abandoned = 0, failed = 0;  // so far
+  // So far. Failed: gave up, found nothing, were killed, or hold wrong bytes.
+  uint32_t arrived = 0, completed = 0, abandoned = 0, failed = 0;
   uint32_t pool = 0;            // arrived and still fetching
   ByteCount seeder_sent;        // in this second, on the wire
   ByteCount peers_sent;         // likewise, all peers together

@@ -1,18 +1,27 @@
+// A datagram's way through the world:
+//   1. transmit(): a node sends; its behaviour may interfere; its uplink queues, delays or drops;
+//   2. enter_network(): loss, partition, delay, reordering, corruption, duplication;
+//   3. leave_network(): the receiver's NAT, and then its line, or, in real time, the wire, from
+//      which from_wire() takes it up again;
+//   4. deliver(): the node gets it, and after() looks at what it wants next.
 #include "sim/world.h"
 
 #include <algorithm>
-#include <cmath>
 #include <utility>
 
-#include "base/check.h"
+#include "sim/behaviour.h"
+#include "sim/reference_storage.h"
+#include "wire/decode.h"
 
 namespace fb::sim {
 namespace {
 
 constexpr uint16_t kPort = 4711;
 constexpr Duration kReorderDelayMax = milliseconds(50);
+constexpr Duration kDuplicateDelay = milliseconds(1);
+constexpr uint64_t kFateStream = 0x66617465;  // "fate"
 
-// Host n is 10.x.y.z, so that a datagram's destination is found without a table.
+// In virtual time host n is 10.x.y.z, so that a datagram's destination is found without a table.
 Endpoint endpoint_of(uint32_t host) {
   return {Address::v4(10, static_cast<uint8_t>(host >> 16), static_cast<uint8_t>(host >> 8),
                       static_cast<uint8_t>(host)),
@@ -24,89 +33,146 @@ uint32_t host_of(const Endpoint& endpoint) {
   return static_cast<uint32_t>(b[13]) << 16 | static_cast<uint32_t>(b[14]) << 8 | b[15];
 }
 
+std::string visitor(const Host& host) { return "visitor " + std::to_string(host.number - 1); }
+
+bool within(Instant now, Instant start, Duration at, Duration length) {
+  return length > Duration{} && now >= start + at && now < start + at + length;
+}
+
 }  // namespace
 
-struct World::Host final : roulette::Transport {
-  Host(World& owner, uint32_t host_number, const LinkOptions& link)
-      : world(owner),
-        number(host_number),
-        up(link.up, link.queue, {}),
-        down(link.down, link.queue, {}) {}
-  void send(const Endpoint& to, std::span<const uint8_t> datagram) override {
-    world.transmit(number, to, datagram);
+NatTable& NatBook::table(uint32_t host) {
+  if (host >= tables_.size()) tables_.resize(host + 1);
+  return tables_[host];
+}
+
+void NatBook::note_sent(Instant now, uint32_t from, uint32_t to) {
+  table(from).note_sent(now, to);
+}
+
+void NatBook::note_heard(Instant now, uint32_t host, uint32_t from) {
+  table(host).note_heard(now, from);
+}
+
+bool NatBook::admits(Instant now, uint32_t from, Nat from_nat, uint32_t to, Nat to_nat) {
+  table(std::max(from, to));  // so that both references stay good
+  return nat_admits(now, from, from_nat, table(from), to, to_nat, table(to));
+}
+
+World::World(const Scenario& scenario, uint64_t seed, WorldContent content, Attachment* attachment)
+    : scenario_(scenario),
+      content_(std::move(content)),
+      attachment_(attachment),
+      population_(scenario, seed, content_.paths.size()),
+      checker_(scenario.roulette),
+      nats_(attachment != nullptr && attachment->nats != nullptr ? *attachment->nats : own_nats_),
+      any_nat_(std::ranges::any_of(scenario.classes,
+                                   [](const PeerClass& c) { return c.nat != Nat::kOpen; })),
+      rng_(seed ^ kFateStream ^ (attachment != nullptr ? uint64_t{attachment->shard} << 32 : 0)),
+      start_(attachment != nullptr ? attachment->start : Instant{}),
+      now_(start_) {
+  hosts_.resize(1);
+  if (attachment_ == nullptr || attachment_->has_seeder) {
+    hosts_[0] = std::make_unique<Host>(owner(), 0, scenario_.seeder, population_.seeder());
+    restart_seeder();
   }
-
-  World& world;
-  uint32_t number;
-  AccessLink up;
-  AccessLink down;
-  // Place in the unit square, and the delay of the access line itself.
-  double x = 0, y = 0;
-  Duration access{};
-  bool alive = false;
-  Instant timer = Instant::never();  // the earliest timer event that is queued
-  std::unique_ptr<roulette::SeederNode> seeder;
-  std::unique_ptr<roulette::PeerNode> peer;
-  roulette::PeerOptions peer_options;
-  std::string path;
-  std::optional<roulette::DownloadId> download;
-  Tamper tamper;
-  PeerOutcome outcome;
-};
-
-World::World(const WorldOptions& options, std::unique_ptr<content::MemorySite> site)
-    : options_(options), site_(std::move(site)), rng_(options.seed) {
-  hosts_.push_back(std::make_unique<Host>(*this, 0, options_.seeder_link));
-  Host& seeder = *hosts_[0];
-  seeder.x = rng_.unit();
-  seeder.y = rng_.unit();
-  seeder.access = milliseconds(2) + scale(milliseconds(16), rng_.unit());
-  restart_seeder();
 }
 
 World::~World() = default;
 
+void World::start() {
+  if (attachment_ == nullptr || !attachment_->has_seeder) {
+    arriving_ = true;
+    next_arrival_ = attachment_ != nullptr ? attachment_->shard : 0;
+    schedule_next_arrival();
+  }
+  const FaultSpec& faults = scenario_.faults;
+  if (hosts_[0] && faults.seeder_down_for > Duration{}) {
+    at(start_ + faults.seeder_down_at, [this] { kill_seeder(); });
+    at(start_ + faults.seeder_down_at + faults.seeder_down_for, [this] { restart_seeder(); });
+  }
+  if (faults.kill_every > Duration{}) {
+    at(start_ + faults.kill_every, [this] { kill_some(); });
+  }
+}
+
+void World::stop_arrivals() { arriving_ = false; }
+
+void World::schedule_next_arrival() {
+  const PeerPlan* plan = population_.plan(next_arrival_);
+  if (plan == nullptr) {
+    arriving_ = false;
+    return;
+  }
+  schedule(start_ + plan->arrives, Event::Kind::kArrive, next_arrival_ + 1);
+  next_arrival_ += attachment_ != nullptr ? attachment_->shards : 1;
+}
+
+uint32_t World::add_peer(Instant when, uint32_t peer_class, uint32_t path) {
+  const auto number = static_cast<uint32_t>(hosts_.size() - 1);
+  PeerPlan plan = population_.draw(number);
+  plan.arrives = when - start_;
+  plan.peer_class = peer_class;
+  plan.path = path;
+  make_host(number + 1, plan);
+  ++waiting_;
+  at(when, [this, number] { arrive(number + 1); });
+  return number;
+}
+
+Host& World::make_host(uint32_t number, const PeerPlan& plan) {
+  if (hosts_.size() <= number) hosts_.resize(number + 1);
+  const PeerClass& its_class = scenario_.classes[plan.peer_class];
+  hosts_[number] = std::make_unique<Host>(owner(), number, its_class.link, plan);
+  PeerRecord& record = hosts_[number]->record;
+  record.number = number - 1;
+  record.peer_class = plan.peer_class;
+  record.arrived = plan.arrives;
+  record.counted = plan.arrives >= scenario_.warm_up;
+  return *hosts_[number];
+}
+
+void World::arrive(uint32_t number) {
+  Host& host = *hosts_[number];
+  const PeerClass& its_class = scenario_.classes[host.plan.peer_class];
+  roulette::PeerOptions options;
+  options.config = scenario_.roulette;
+  if (sabotage && its_class.behaviour == Behaviour::kHonest) sabotage(options.config);
+  adapt(its_class.behaviour, options.config);
+  options.seeder = seeder_endpoint();
+  options.key = attachment_ != nullptr ? attachment_->key : content_.site->public_key();
+  SecretRng::from_number(host.plan.secret_number).fill(options.secret);
+  options.choice_seed = host.plan.choice_seed;
+  options.prefix = number;
+  host.peer = std::make_unique<roulette::PeerNode>(options, host);
+  host.progress = now_;
+  ++sample_.arrived;
+  ++sample_.pool;
+  if (its_class.abandon_after > Duration{}) {
+    schedule(start_ + host.plan.arrives + its_class.abandon_after, Event::Kind::kAbandon, number);
+  }
+  host.peer->find_file(now_, content_.paths[host.plan.path]);
+  after(host);
+}
+
 void World::restart_seeder() {
   Host& host = *hosts_[0];
   roulette::SeederOptions options;
-  options.config = options_.config;
-  options.config.uplink = options_.seeder_link.up;
-  options.secret = {};
+  options.config = scenario_.roulette;
+  options.config.uplink = scenario_.seeder.up;
   SecretRng::from_number(rng_.next()).fill(options.secret);
   options.choice_seed = rng_.next();
-  host.seeder = std::make_unique<roulette::SeederNode>(options, *site_, host);
-  host.alive = true;
+  host.timer = Instant::never();
+  host.payload_sent = host.payload_received = 0;
+  host.seeder = std::make_unique<roulette::SeederNode>(options, *content_.site, host);
 }
 
-void World::kill_seeder() { hosts_[0]->alive = false; }
-
-size_t World::add_peer(Instant when, const std::string& path, const LinkOptions& link,
-                       const roulette::RouletteConfig* config) {
-  const auto number = static_cast<uint32_t>(hosts_.size());
-  hosts_.push_back(std::make_unique<Host>(*this, number, link));
-  Host& host = *hosts_.back();
-  host.x = rng_.unit();
-  host.y = rng_.unit();
-  host.access = milliseconds(2) + scale(milliseconds(16), rng_.unit());
-  host.path = path;
-  host.outcome.arrived = when;
-  host.peer_options.config = config != nullptr ? *config : options_.config;
-  host.peer_options.seeder = endpoint_of(0);
-  host.peer_options.key = site_->public_key();
-  SecretRng::from_number(rng_.next()).fill(host.peer_options.secret);
-  host.peer_options.choice_seed = rng_.next();
-  host.peer_options.prefix = number;
-  ++waiting_;
-  at(when, [this, &host] {
-    host.alive = true;
-    host.peer = std::make_unique<roulette::PeerNode>(host.peer_options, host);
-    host.peer->find_file(now_, host.path);
-    after(host);
-  });
-  return number - 1;
+void World::kill_seeder() {
+  Host& host = *hosts_[0];
+  if (!host.seeder) return;
+  seeder_drops_ += host.seeder->stats().drops;
+  host.seeder.reset();
 }
-
-void World::tamper(size_t peer, Tamper tamper) { hosts_[peer + 1]->tamper = std::move(tamper); }
 
 void World::at(Instant when, std::function<void()> action) {
   actions_.push_back(std::move(action));
@@ -114,173 +180,468 @@ void World::at(Instant when, std::function<void()> action) {
 }
 
 void World::schedule(Instant when, Event::Kind kind, uint32_t host, uint32_t slot) {
-  queue_.push({std::max(when, now_), sequence_++, kind, host, slot});
+  queue_.push(std::max(when, now_), kind, host, slot);
 }
 
-uint32_t World::put(InFlight datagram) {
-  if (free_slots_.empty()) {
-    in_flight_.push_back(std::move(datagram));
-    return static_cast<uint32_t>(in_flight_.size() - 1);
-  }
-  const uint32_t slot = free_slots_.back();
-  free_slots_.pop_back();
-  in_flight_[slot] = std::move(datagram);
-  return slot;
+Host* World::host(uint32_t number) {
+  return number < hosts_.size() ? hosts_[number].get() : nullptr;
 }
 
-Duration World::delay(const Host& a, const Host& b) const {
-  const double distance = std::hypot(a.x - b.x, a.y - b.y);
-  return a.access + b.access + scale(microseconds(76'700), distance);
+const PeerPlan* World::plan_of(uint32_t number) {
+  if (number == 0) return &population_.seeder();
+  if (const Host* known = host(number)) return &known->plan;
+  return population_.plan(number - 1);
 }
 
-void World::transmit(uint32_t from, const Endpoint& to, std::span<const uint8_t> bytes) {
-  Host& sender = *hosts_[from];
-  const uint32_t target = host_of(to);
-  if (target >= hosts_.size()) return;
-  std::vector<uint8_t> copy(bytes.begin(), bytes.end());
-  if (sender.tamper) sender.tamper(copy);
-  const auto left = sender.up.pass(now_, {copy.size()});
-  const Impairment& harm = options_.impairment;
-  if (!left || rng_.unit() < harm.loss) return;
-  Instant arrives = *left + delay(sender, *hosts_[target]);
-  if (rng_.unit() < harm.reorder) arrives = arrives + scale(kReorderDelayMax, rng_.unit());
-  if (rng_.unit() < harm.corrupt && !copy.empty()) {
-    copy[rng_.below(copy.size())] ^= static_cast<uint8_t>(1 + rng_.below(255));
-  }
-  if (rng_.unit() < harm.duplicate) {
-    schedule(arrives + milliseconds(1), Event::Kind::kSent, target,
-             put({from, endpoint_of(from), copy}));
-  }
-  schedule(arrives, Event::Kind::kSent, target, put({from, endpoint_of(from), std::move(copy)}));
+Endpoint World::seeder_endpoint() const {
+  return attachment_ != nullptr ? attachment_->seeder : endpoint_of(0);
 }
 
-void World::inject(const Endpoint& from, const Endpoint& to, std::vector<uint8_t> datagram) {
-  schedule(now_, Event::Kind::kSent, host_of(to), put({0, from, std::move(datagram)}));
+Endpoint World::endpoint(uint32_t peer) const { return endpoint_of(peer + 1); }
+
+// On the wire many hosts share an address; there the token's prefix tells whom a datagram is for.
+uint32_t World::target_of(const Endpoint& to, std::span<const uint8_t> bytes) const {
+  if (attachment_ == nullptr) return host_of(to);
+  const auto header = wire::decode_header(bytes);
+  return header ? roulette::peer_prefix(header->to) : 0;
 }
 
-void World::deliver(const Event& event) {
-  Host& host = *hosts_[event.host];
-  if (event.kind == Event::Kind::kSent) {
-    // At the far end of the network; now down the receiver's line.
-    const auto passed = host.alive
-                            ? host.down.pass(now_, {in_flight_[event.slot].bytes.size()})
-                            : std::nullopt;
-    if (passed) {
-      schedule(*passed, Event::Kind::kArrived, event.host, event.slot);
-    } else {
-      free_slots_.push_back(event.slot);
-    }
+void World::transmit(Host& from, const Endpoint& to, std::span<const uint8_t> bytes) {
+  from.payload_sent += bytes.size();
+  const uint32_t target = target_of(to, bytes);
+  if (observe) observe(from.number, target, bytes);
+  const uint32_t slot =
+      pool_.put(from.number, attachment_ != nullptr ? to : endpoint_of(from.number), bytes);
+  const Behaviour behaviour = from.number == 0
+                                  ? Behaviour::kHonest
+                                  : scenario_.classes[from.plan.peer_class].behaviour;
+  if (!misbehave(behaviour, pool_.bytes(slot))) {
+    pool_.release(slot);
     return;
   }
-  const InFlight datagram = std::move(in_flight_[event.slot]);
-  free_slots_.push_back(event.slot);
-  if (!host.alive) return;
-  if (host.seeder) {
-    host.seeder->receive(now_, datagram.claimed, datagram.bytes);
-  } else {
-    host.peer->receive(now_, datagram.claimed, datagram.bytes);
+  ++sent_;
+  if (from.number != 0 && behaviour == Behaviour::kHonest) check_sent(from, target, bytes);
+  const auto left = from.up.pass(now_, {bytes.size()});
+  if (!left) {
+    ++drops_.uplink_queue;
+    pool_.release(slot);
+    return;
   }
+  if (from.number != 0) peers_sent_ += ByteCount{bytes.size()} + kHeaders;
+  if (any_nat_) nats_.note_sent(now_, from.number, target);
+  // Its departure matters to nobody but its arrival: one event does for both.
+  const Instant now = std::exchange(now_, *left);
+  enter_network(from, target, slot);
+  now_ = now;
+}
+
+void World::enter_network(Host& sender, uint32_t target, uint32_t slot) {
+  const NetworkSpec& network = scenario_.network;
+  if (lost(sender, target)) {
+    ++drops_.loss;
+    return pool_.release(slot);
+  }
+  if (parted(sender, target)) {
+    ++drops_.partition;
+    return pool_.release(slot);
+  }
+  Instant arrives = now_ + delay(sender, target);
+  if (network.reorder > 0 && rng_.unit() < network.reorder) {
+    arrives = arrives + scale(kReorderDelayMax, rng_.unit());
+  }
+  if (network.corrupt > 0 && rng_.unit() < network.corrupt) {
+    const auto bytes = pool_.bytes(slot);
+    const uint64_t at = rng_.below(bytes.size());
+    bytes[at] ^= static_cast<uint8_t>(1 + rng_.below(255));
+  }
+  if (network.duplicate > 0 && rng_.unit() < network.duplicate) {
+    ++duplicated_;
+    const std::vector<uint8_t> copy(pool_.bytes(slot).begin(), pool_.bytes(slot).end());
+    schedule(arrives + kDuplicateDelay, Event::Kind::kSent, target,
+             pool_.put(sender.number, pool_.other(slot), copy));
+  }
+  schedule(arrives, Event::Kind::kSent, target, slot);
+}
+
+bool World::lost(const Host& from, uint32_t target) {
+  const auto loss_of = [&](uint32_t number) {
+    const PeerPlan* plan = number == 0 ? nullptr : plan_of(number);
+    return plan != nullptr ? scenario_.classes[plan->peer_class].loss : 0.0;
+  };
+  const double passes = (1 - scenario_.network.loss) * (1 - loss_of(from.number)) *
+                        (1 - loss_of(target));
+  return passes < 1 && rng_.unit() >= passes;
+}
+
+bool World::parted(const Host& from, uint32_t target) {
+  const FaultSpec& faults = scenario_.faults;
+  if (!within(now_, start_, faults.partition_at, faults.partition_for)) return false;
+  const PeerPlan* plan = plan_of(target);
+  return plan != nullptr && plan->cut_off != from.plan.cut_off;
+}
+
+Duration World::delay(const Host& from, uint32_t target) {
+  const PeerPlan* plan = plan_of(target);
+  // A foreign seeder stands where it stands; only our own line is emulated.
+  const bool foreign = target == 0 && attachment_ != nullptr && attachment_->foreign_seeder;
+  if (plan == nullptr || foreign) return from.plan.place.access;
+  return delay_between(scenario_.network, from.plan.place, plan->place);
+}
+
+void World::inject(const Endpoint& from, const Endpoint& to, std::span<const uint8_t> datagram) {
+  ++sent_;
+  schedule(now_, Event::Kind::kSent, host_of(to), pool_.put(0, from, datagram));
+}
+
+void World::leave_network(uint32_t target, uint32_t slot) {
+  if (any_nat_) {
+    const uint32_t from = pool_.from(slot);
+    const auto nat_of = [&](uint32_t number) {
+      const PeerPlan* plan = number == 0 ? nullptr : plan_of(number);
+      return plan != nullptr ? scenario_.classes[plan->peer_class].nat : Nat::kOpen;
+    };
+    if (!nats_.admits(now_, from, nat_of(from), target, nat_of(target))) {
+      ++drops_.nat;
+      return pool_.release(slot);
+    }
+    nats_.note_heard(now_, target, from);
+  }
+  if (attachment_ != nullptr) {
+    ++to_wire_;
+    attachment_->send(pool_.other(slot), pool_.bytes(slot));
+    return pool_.release(slot);
+  }
+  Host* receiver = host(target);
+  if (receiver == nullptr || !receiver->alive()) {
+    ++drops_.nobody;
+    return pool_.release(slot);
+  }
+  down_the_line(*receiver, slot);
+}
+
+void World::from_wire(const Endpoint& from, std::span<const uint8_t> datagram) {
+  ++from_wire_;
+  if (from == attachment_->seeder) from_foreign_ += ByteCount{datagram.size()} + kHeaders;
+  const auto header = wire::decode_header(datagram);
+  Host* receiver = header ? host(roulette::peer_prefix(header->to)) : nullptr;
+  if (receiver == nullptr || !receiver->alive() || datagram.size() > DatagramPool::kSizeMax) {
+    ++drops_.nobody;
+    return;
+  }
+  down_the_line(*receiver, pool_.put(0, from, datagram));
+}
+
+void World::down_the_line(Host& host, uint32_t slot) {
+  const auto passed = host.down.pass(now_, {pool_.bytes(slot).size()});
+  if (!passed) {
+    ++drops_.downlink_queue;
+    return pool_.release(slot);
+  }
+  schedule(*passed, Event::Kind::kDelivered, host.number, slot);
+}
+
+void World::deliver(Host& host, uint32_t slot) {
+  if (!host.alive()) {
+    ++drops_.nobody;
+    return pool_.release(slot);
+  }
+  ++delivered_;
+  const auto bytes = pool_.bytes(slot);
+  host.payload_received += bytes.size();
+  if (const auto data = data_payload(bytes); data && host.number != 0) {
+    host.data_received += data->bytes;
+    if (attachment_ == nullptr) host.pairs.of(pool_.from(slot)).received += data->bytes;
+  }
+  const Endpoint from = pool_.other(slot);
+  if (host.seeder) {
+    host.seeder->receive(now_, from, bytes);
+  } else {
+    host.peer->receive(now_, from, bytes);
+  }
+  pool_.release(slot);
   after(host);
 }
 
-void World::wake(Host& host) {
-  host.timer = Instant::never();
-  if (!host.alive) return;
-  if (host.seeder) {
-    host.seeder->advance(now_);
-  } else {
-    host.peer->advance(now_);
+void World::handle(const Event& event) {
+  ++events_;
+  if (attachment_ != nullptr) attachment_->on_handled(event.kind, now_ - event.when);
+  switch (event.kind) {
+    case Event::Kind::kArrive: {
+      if (!arriving_) return;
+      const PeerPlan plan = *population_.plan(event.host - 1);
+      schedule_next_arrival();
+      make_host(event.host, plan);
+      ++waiting_;
+      arrive(event.host);
+      return;
+    }
+    case Event::Kind::kAction:
+      std::exchange(actions_[event.slot], nullptr)();
+      return;
+    case Event::Kind::kSent:
+      leave_network(event.host, event.slot);
+      return;
+    case Event::Kind::kDelivered:
+      deliver(*hosts_[event.host], event.slot);
+      return;
+    case Event::Kind::kTimer: {
+      Host& host = *hosts_[event.host];
+      // A later timer that an earlier one replaced still fires; it finds nothing due.
+      if (host.timer > now_ || !host.alive()) return;
+      host.timer = Instant::never();
+      if (host.seeder) {
+        host.seeder->advance(now_);
+      } else {
+        host.peer->advance(now_);
+      }
+      after(host);
+      return;
+    }
+    case Event::Kind::kAbandon:
+      abandon(*hosts_[event.host]);
+      return;
   }
-  after(host);
 }
 
 // What a node's shell does after each call: takes events, sets the timer.
 void World::after(Host& host) {
   if (host.peer) handle_events(host);
-  if (!host.alive) return;
+  if (!host.alive()) return;
   const Instant next = host.seeder ? host.seeder->next_deadline() : host.peer->next_deadline();
   if (next < host.timer) {
     host.timer = std::max(next, now_);
-    schedule(host.timer, Event::Kind::kTimer, host.number, 0);
+    schedule(host.timer, Event::Kind::kTimer, host.number);
   }
 }
 
 void World::handle_events(Host& host) {
-  while (host.peer->has_events()) {
+  while (host.peer && host.peer->has_events()) {
     for (const auto& event : host.peer->take_events()) {
       if (const auto* found = std::get_if<roulette::FileFound>(&event)) {
-        const auto& record = found->manifest.record;
-        host.download = host.peer->download(
-            now_, record, std::make_unique<content::MemoryStorage>(record.geometry.length));
+        on_found(host, *found);
       } else if (std::holds_alternative<roulette::DownloadComplete>(event)) {
-        host.outcome.completed = now_;
-        const auto expected = site_->bytes(site_->record(host.path)->id);
-        std::vector<uint8_t> got(expected.size());
-        host.outcome.content_right =
-            host.peer->read(*host.download, 0, got) && std::ranges::equal(got, expected);
+        on_complete(host);
       } else if (const auto* failed = std::get_if<roulette::DownloadFailed>(&event)) {
-        host.outcome.failed = failed->why;
+        host.record.why = failed->why;
+        end(host, PeerEnd::kFailed);
+        break;
       } else if (const auto* missed = std::get_if<roulette::FindFailed>(&event)) {
-        host.outcome.failed = missed->why;
-        finish(host);
-        return;
+        host.record.why = missed->why;
+        end(host, PeerEnd::kFailed);
+        break;
+      } else if (std::holds_alternative<roulette::FileMissing>(event)) {
+        end(host, PeerEnd::kMissing);
+        break;
       } else if (std::holds_alternative<roulette::LeftSwarm>(event)) {
-        finish(host);
-        return;
+        end(host, host.record.end);
+        break;
       }
     }
   }
 }
 
-void World::finish(Host& host) {
-  if (!host.alive) return;
-  host.alive = false;
-  host.outcome.stats = host.peer->stats();
+void World::on_found(Host& host, const roulette::FileFound& found) {
+  const auto& record = found.manifest.record;
+  host.record.file = {record.geometry.length};
+  host.file = record.id;
+  host.sha256 = record.sha256;
+  std::unique_ptr<content::Storage> storage;
+  if (content_.site) {
+    storage = std::make_unique<ReferenceStorage>(content_.site->bytes(record.id),
+                                                 record.geometry.chunk_size);
+  } else {
+    storage = std::make_unique<content::MemoryStorage>(record.geometry.length);
+  }
+  host.download = host.peer->download(now_, record, std::move(storage));
+}
+
+// The whole file, beyond what each MetaChunk proved: against the site's bytes, or, when the site is
+// somebody else's, against the hash in the signed manifest.
+void World::on_complete(Host& host) {
+  std::vector<uint8_t> got(host.record.file.bytes);
+  bool right = host.peer->read(*host.download, 0, got);
+  right = right && (content_.site ? std::ranges::equal(got, content_.site->bytes(host.file))
+                                  : content::sha256(got) == host.sha256);
+  host.record.took = now_ - (start_ + host.plan.arrives);
+  host.record.end = right ? PeerEnd::kComplete : PeerEnd::kWrongContent;
+  --sample_.pool;
+  ++(right ? sample_.completed : sample_.failed);
+  if (!right) checker_.fail("content", since_start(), visitor(host) + " holds wrong bytes");
+}
+
+// The visitor is gone: its numbers are kept, its node is not.
+void World::end(Host& host, PeerEnd how) {
+  if (host.record.end == PeerEnd::kNotYet) {
+    host.record.end = how;
+    --sample_.pool;
+    if (how == PeerEnd::kAbandoned) {
+      ++sample_.abandoned;
+    } else {
+      ++sample_.failed;
+    }
+  }
+  check_peer(host);
+  peer_drops_ += host.peer->stats().drops;
+  host.peer.reset();
   --waiting_;
 }
 
-void World::kill_peer(size_t peer) {
-  Host& host = *hosts_[peer + 1];
-  if (!host.alive) return;
-  host.outcome.killed = true;
-  finish(host);
+void World::abandon(Host& host) {
+  if (!host.peer || host.record.end != PeerEnd::kNotYet) return;
+  host.peer->leave(now_);
+  end(host, PeerEnd::kAbandoned);
 }
 
-void World::run_until(Instant end) {
-  while (!queue_.empty() && queue_.top().when <= end && !idle()) {
-    const Event event = queue_.top();
-    queue_.pop();
-    now_ = event.when;
-    ++events_;
-    switch (event.kind) {
-      case Event::Kind::kAction:
-        std::exchange(actions_[event.slot], nullptr)();
-        break;
-      case Event::Kind::kTimer:
-        // A later timer that an earlier one replaced still fires; it finds nothing due.
-        if (hosts_[event.host]->timer <= now_) wake(*hosts_[event.host]);
-        break;
-      case Event::Kind::kSent:
-      case Event::Kind::kArrived:
-        deliver(event);
-        break;
-    }
+void World::kill_peer(uint32_t peer) {
+  Host& victim = *hosts_[peer + 1];
+  if (victim.peer) end(victim, PeerEnd::kKilled);
+}
+
+void World::kill_some() {
+  std::vector<uint32_t> alive;
+  for (const auto& host : hosts_) {
+    if (host && host->peer) alive.push_back(host->number - 1);
   }
-  if (!idle()) now_ = std::max(now_, end);
+  const auto wanted =
+      static_cast<size_t>(static_cast<double>(alive.size()) * scenario_.faults.kill_share);
+  for (size_t i = 0; i < wanted; ++i) {
+    std::swap(alive[i], alive[i + rng_.below(alive.size() - i)]);
+    kill_peer(alive[i]);
+  }
+  at(now_ + scenario_.faults.kill_every, [this] { kill_some(); });
 }
 
-bool World::idle() const { return waiting_ == 0; }
+void World::check_sent(Host& from, uint32_t target, std::span<const uint8_t> bytes) {
+  const auto data = data_payload(bytes);
+  if (!data) return;
+  from.data_sent += data->bytes;
+  checker_.on_total_sent(since_start(), from.number - 1, from.data_sent, from.data_received);
+  if (attachment_ != nullptr) return;  // there the sender of what arrives is not known
+  const auto header = wire::decode_header(bytes);
+  checker_.on_pair_sent(since_start(), from.number - 1, from.pairs.of(target), header->to,
+                        data->bytes);
+}
 
-PeerOutcome World::outcome(size_t peer) const {
-  const Host& host = *hosts_[peer + 1];
-  PeerOutcome out = host.outcome;
-  if (host.alive) out.stats = host.peer->stats();
+// What must hold of a visitor at any time; brings its record up to date.
+void World::check_peer(Host& host) {
+  const roulette::NodeStats stats = host.peer->stats();
+  PeerRecord& record = host.record;
+  record.received = {stats.bytes_in + kHeaders.bytes * stats.datagrams_in};
+  record.sent = {stats.bytes_out + kHeaders.bytes * stats.datagrams_out};
+  record.chunks_received = {stats.chunk_bytes_received};
+  record.chunks_sent = {stats.chunk_bytes_sent};
+  record.chunks_from_seeder = {stats.chunk_bytes_from_seeder};
+  record.chunks_duplicate = {stats.chunk_bytes_duplicate};
+  record.promise_broken =
+      stats.chunk_bytes_sent >
+      stats.chunk_bytes_received + scenario_.roulette.upload_promise.bytes;
+  const uint64_t useful = stats.chunk_bytes_received - stats.chunk_bytes_duplicate;
+  if (useful > host.useful) {
+    useful_ += ByteCount{useful - host.useful};
+    host.useful = useful;
+    host.progress = now_;
+  }
+  if (stats.bytes_in != host.payload_received || stats.bytes_out != host.payload_sent) {
+    checker_.fail("conserved", since_start(),
+                  visitor(host) + " counts " + std::to_string(stats.bytes_in) + " bytes in and " +
+                      std::to_string(stats.bytes_out) + " out, the world " +
+                      std::to_string(host.payload_received) + " and " +
+                      std::to_string(host.payload_sent));
+  }
+  const uint32_t places = scenario_.roulette.degree_max + scenario_.roulette.degree_max / 2 + 1;
+  const bool honest =
+      scenario_.classes[host.plan.peer_class].behaviour == Behaviour::kHonest;
+  if (honest && stats.neighbours_now > places) {
+    checker_.fail("memory", since_start(),
+                  visitor(host) + " has " + std::to_string(stats.neighbours_now) + " neighbours");
+  }
+  if (record.end != PeerEnd::kNotYet) return;
+  if (host.timer == Instant::never()) {
+    checker_.fail("stuck", since_start(), visitor(host) + " waits without a timer");
+  }
+  if (now_ - host.progress > checker_.patience()) {
+    checker_.fail("stuck", since_start(),
+                  visitor(host) + " has made no progress for " +
+                      std::to_string((now_ - host.progress).ns / 1'000'000'000) +
+                      " s and has not given up");
+    host.progress = now_;  // once is enough
+  }
+}
+
+void World::check_network() {
+  const uint64_t in = sent_ + duplicated_ + from_wire_;
+  const uint64_t dropped = drops_.uplink_queue + drops_.downlink_queue + drops_.loss +
+                           drops_.nat + drops_.partition + drops_.nobody;
+  const uint64_t out = delivered_ + dropped + to_wire_ + pool_.live();
+  if (in != out) {
+    checker_.fail("conserved", since_start(),
+                  std::to_string(in) + " datagrams went into the network, " +
+                      std::to_string(out) + " are accounted for");
+  }
+}
+
+Sample World::sample() {
+  for (const auto& host : hosts_) {
+    if (host && host->peer) check_peer(*host);
+  }
+  check_network();
+  Sample out = sample_;
+  out.at = since_start();
+  const ByteCount seeder = seeder_sent();
+  out.seeder_sent = seeder - std::exchange(seeder_before_, seeder);
+  out.peers_sent = peers_sent_ - std::exchange(peers_before_, peers_sent_);
+  out.useful = std::exchange(useful_, {});
   return out;
 }
 
-roulette::NodeStats World::seeder_stats() const { return hosts_[0]->seeder->stats(); }
-ByteCount World::seeder_sent() const { return hosts_[0]->up.bytes(); }
-roulette::PeerNode* World::node(size_t peer) { return hosts_[peer + 1]->peer.get(); }
-Endpoint World::endpoint(size_t peer) const { return endpoint_of(static_cast<uint32_t>(peer + 1)); }
+ByteCount World::seeder_sent() const {
+  return hosts_[0] ? hosts_[0]->up.bytes() : from_foreign_;
+}
+
+roulette::NodeStats World::seeder_stats() const {
+  return hosts_[0] && hosts_[0]->seeder ? hosts_[0]->seeder->stats() : roulette::NodeStats{};
+}
+
+void World::report(RunResult& result) {
+  result.elapsed = std::max(result.elapsed, since_start());
+  result.events += events_;
+  for (const auto& host : hosts_) {
+    if (!host || host->number == 0) continue;
+    if (host->peer) peer_drops_ += host->peer->stats().drops;
+    result.peers.push_back(host->record);
+  }
+  if (hosts_[0]) {
+    result.seeder_sent += hosts_[0]->up.bytes();
+    seeder_drops_ += seeder_stats().drops;
+  } else if (attachment_ != nullptr && attachment_->foreign_seeder) {
+    result.seeder_sent += from_foreign_;
+  }
+  result.peer_drops += std::exchange(peer_drops_, {});
+  result.seeder_drops += std::exchange(seeder_drops_, {});
+  result.network += drops_;
+  checker_.move_to(result);
+}
+
+Instant World::next_event() { return queue_.empty() ? Instant::never() : queue_.top().when; }
+
+void World::run_until(Instant end) {
+  while (!queue_.empty()) {
+    const Event event = queue_.top();
+    if (event.when > end) break;
+    if (attachment_ == nullptr && idle()) return;
+    queue_.pop();
+    now_ = std::max(now_, event.when);
+    handle(event);
+  }
+  if (attachment_ == nullptr && !idle()) now_ = std::max(now_, end);
+}
+
+void World::flush() {
+  while (!queue_.empty()) {
+    const Event event = queue_.top();
+    queue_.pop();
+    if (event.kind == Event::Kind::kSent) leave_network(event.host, event.slot);
+  }
+}
 
 }  // namespace fb::sim

@@ -1,0 +1,52 @@
+#include "sim/checker.h"
+
+#include <algorithm>
+
+namespace fb::sim {
+
+void Checker::on_pair_sent(Duration at, uint32_t peer, PairAccount& account, wire::Token token,
+                           uint64_t bytes) {
+  if (account.session != token) {
+    account.session = token;
+    ++account.sessions;
+  }
+  account.sent += bytes;
+  const uint64_t tab = rules_.tab.bytes;
+  const uint64_t share = account.received * rules_.tab_percent / 100;
+  const uint64_t allowed =
+      account.received +
+      (account.sessions == 1 ? std::max(tab, share) : share + tab * account.sessions);
+  if (account.sent > allowed) {
+    fail("tit_for_tat", at,
+         "visitor " + std::to_string(peer) + " has sent visitor " + std::to_string(account.other) +
+             " " + std::to_string(account.sent) + " bytes and got " +
+             std::to_string(account.received));
+  }
+}
+
+void Checker::on_total_sent(Duration at, uint32_t peer, uint64_t sent, uint64_t received) {
+  if (sent <= received + rules_.upload_promise.bytes) return;
+  fail("promise", at,
+       "visitor " + std::to_string(peer) + " has sent " + std::to_string(sent) +
+           " bytes and got " + std::to_string(received));
+}
+
+void Checker::fail(const char* check, Duration at, std::string what) {
+  if (violations_.size() < kListedMax) {
+    violations_.push_back({check, at, std::move(what)});
+  } else {
+    ++more_;
+  }
+}
+
+Duration Checker::patience() const {
+  // After the last try's time-out, eight times join_timeout at most, and a second to say BYE.
+  return rules_.give_up + rules_.join_timeout * 9 + seconds(1);
+}
+
+void Checker::move_to(RunResult& result) {
+  result.violations.insert(result.violations.end(), violations_.begin(), violations_.end());
+  result.violations_more += more_;
+}
+
+}  // namespace fb::sim
