@@ -44,9 +44,11 @@ Neighbour& Core::add_neighbour(Instant now, const Endpoint& endpoint, wire::Toke
   neighbour.met = now;
   neighbour.heard = now;
   neighbour.receiving.burst = config.burst_initial;
-  by_token_[neighbour.token_in] = &neighbour;
-  by_id_[static_cast<uint32_t>(neighbour.id)] = &neighbour;
+  neighbour.place = neighbours_.size();
+  by_token_.set(neighbour.token_in, &neighbour);
+  by_id_.set(static_cast<uint32_t>(neighbour.id), &neighbour);
   neighbours_.push_back(std::move(owned));
+  deadlines_.push_back(Instant::never());
   return neighbour;
 }
 
@@ -67,21 +69,23 @@ void Core::remove_neighbour(Instant now, Neighbour& neighbour) {
   cache.remove(neighbour.id);
   by_token_.erase(neighbour.token_in);
   by_id_.erase(static_cast<uint32_t>(neighbour.id));
-  const auto found = std::ranges::find_if(
-      neighbours_, [&](const auto& owned) { return owned.get() == &neighbour; });
-  FB_CHECK(found != neighbours_.end());
-  std::swap(*found, neighbours_.back());
+  const size_t place = neighbour.place;
+  FB_CHECK(neighbours_[place].get() == &neighbour);
+  std::swap(neighbours_[place], neighbours_.back());
+  neighbours_[place]->place = place;
   neighbours_.pop_back();
+  deadlines_[place] = deadlines_.back();
+  deadlines_.pop_back();
 }
 
 Neighbour* Core::find(NeighbourId id) {
-  const auto found = by_id_.find(static_cast<uint32_t>(id));
-  return found == by_id_.end() ? nullptr : found->second;
+  Neighbour** found = by_id_.find(static_cast<uint32_t>(id));
+  return found == nullptr ? nullptr : *found;
 }
 
 Neighbour* Core::find_by_token(wire::Token token_in) {
-  const auto found = by_token_.find(token_in);
-  return found == by_token_.end() ? nullptr : found->second;
+  Neighbour** found = by_token_.find(token_in);
+  return found == nullptr ? nullptr : *found;
 }
 
 Neighbour* Core::find_by_name(const Endpoint& endpoint, wire::Token its_name) {

@@ -5,9 +5,9 @@
 #pragma once
 
 #include <memory>
-#include <unordered_map>
 #include <vector>
 
+#include "base/number_map.h"
 #include "base/rng.h"
 #include "roulette/admission.h"
 #include "roulette/config.h"
@@ -41,6 +41,12 @@ class Core {
   [[nodiscard]] const std::vector<std::unique_ptr<Neighbour>>& neighbours() const {
     return neighbours_;
   }
+  // When to call the receive side for the neighbour; never() at first.
+  void set_deadline(const Neighbour& neighbour, Instant deadline) {
+    deadlines_[neighbour.place] = deadline;
+  }
+  // In the order of neighbours(), and apart from them: after each datagram the earliest is sought.
+  [[nodiscard]] const std::vector<Instant>& deadlines() const { return deadlines_; }
   // Neighbours that have answered.
   [[nodiscard]] uint32_t degree() const { return proven_; }
   void mark_proven(Neighbour& neighbour);
@@ -97,9 +103,9 @@ class Core {
   uint32_t next_id_ = 1;
   uint32_t proven_ = 0;
   std::vector<std::unique_ptr<Neighbour>> neighbours_;
-  // Looked up, never iterated: their order would not repeat.
-  std::unordered_map<wire::Token, Neighbour*> by_token_;
-  std::unordered_map<uint32_t, Neighbour*> by_id_;
+  std::vector<Instant> deadlines_;
+  NumberMap<Neighbour*> by_token_;
+  NumberMap<Neighbour*> by_id_;
   BanList bans_;
 };
 

@@ -32,7 +32,6 @@ struct Receiving {
   uint16_t request = 0;                  // number of the request that is out
   uint32_t tries = 0;                    // of it, without any answer
   Instant asked_at{};
-  Instant deadline = Instant::never();   // when to try again
   std::vector<nois::Interval> offer;     // what the neighbour promised
   std::vector<uint32_t> pending;         // requested, not arrived
   uint32_t asked = 0;                    // size of the burst that is out
@@ -51,6 +50,7 @@ struct PathCheck {
 
 struct Neighbour {
   NeighbourId id{};
+  size_t place = 0;            // in Core::neighbours(); Core's own
   Endpoint endpoint;
   wire::Token name = 0;        // its own name, told in referrals
   wire::Token token_in = 0;    // it reaches us by this

@@ -313,8 +313,8 @@ void PeerNode::Impl::give_up_stalled(Instant now) {
 void PeerNode::Impl::advance(Instant now) {
   core.pacer.advance(now);
   std::vector<NeighbourId> due;
-  for (const auto& neighbour : core.neighbours()) {
-    if (neighbour->receiving.deadline <= now) due.push_back(neighbour->id);
+  for (size_t i = 0; i < core.deadlines().size(); ++i) {
+    if (core.deadlines()[i] <= now) due.push_back(core.neighbours()[i]->id);
   }
   for (const NeighbourId id : due) {
     if (Neighbour* neighbour = core.find(id)) receive_side.on_timer(now, *neighbour);
@@ -334,9 +334,7 @@ void PeerNode::Impl::advance(Instant now) {
 Instant PeerNode::Impl::next_deadline() const {
   Instant next = std::min({core.pacer.next_deadline(), link.next_deadline(),
                            overlay.next_deadline()});
-  for (const auto& neighbour : core.neighbours()) {
-    next = std::min(next, neighbour->receiving.deadline);
-  }
+  for (const Instant deadline : core.deadlines()) next = std::min(next, deadline);
   for (const Download* download : downloads.active()) {
     next = std::min({next, download->last_progress + core.config.give_up,
                      download->next_digest_request});

@@ -26,7 +26,7 @@ void ReceiveSide::next_file(Instant now, Neighbour& neighbour) {
   const auto& active = downloads_.active();
   if (active.empty()) {
     rx.state = ReceiveState::kIdle;
-    rx.deadline = Instant::never();
+    core_.set_deadline(neighbour, Instant::never());
     return;
   }
   std::vector<Download*> left;
@@ -39,7 +39,7 @@ void ReceiveSide::next_file(Instant now, Neighbour& neighbour) {
     ++rx.empties;
     if (rx.empties >= core_.config.empty_limit && !neighbour.is_seeder) {
       rx.state = ReceiveState::kSevered;
-      rx.deadline = Instant::never();
+      core_.set_deadline(neighbour, Instant::never());
       return;
     }
     backoff(now, neighbour,
@@ -80,7 +80,7 @@ void ReceiveSide::first_handshake(Instant now, Neighbour& neighbour) {
   } else {
     core_.send(now, Lane::kControl, neighbour, wire::FirstHandshake{rx.file, rx.request, have});
   }
-  rx.deadline = now + neighbour.estimator.handshake_timeout(core_.config);
+  core_.set_deadline(neighbour, now + neighbour.estimator.handshake_timeout(core_.config));
 }
 
 // SECOND HANDSHAKE, and on to WAIT FOR DATA.
@@ -113,7 +113,8 @@ void ReceiveSide::second_handshake(Instant now, Neighbour& neighbour) {
   rx.state = ReceiveState::kWaitForData;
   core_.send(now, Lane::kControl, neighbour,
              wire::SecondHandshake{rx.file, rx.request, rx.pending});
-  rx.deadline = now + neighbour.estimator.data_timeout(core_.config, rx.asked);
+  core_.set_deadline(neighbour,
+                     now + neighbour.estimator.data_timeout(core_.config, rx.asked));
 }
 
 // The seeder's chunks are true, so where it is at hand it is the judge of what failed.
@@ -126,7 +127,7 @@ Download::Asked ReceiveSide::asked_of(const Neighbour& neighbour) const {
 
 void ReceiveSide::backoff(Instant now, Neighbour& neighbour, Duration wait) {
   neighbour.receiving.state = ReceiveState::kBackoff;
-  neighbour.receiving.deadline = now + wait;
+  core_.set_deadline(neighbour, now + wait);
 }
 
 void ReceiveSide::release(Neighbour& neighbour) {
@@ -281,7 +282,7 @@ void ReceiveSide::on_data(Instant now, Neighbour& from, const wire::Data& messag
 
 void ReceiveSide::on_timer(Instant now, Neighbour& neighbour) {
   Receiving& rx = neighbour.receiving;
-  rx.deadline = Instant::never();
+  core_.set_deadline(neighbour, Instant::never());
   switch (rx.state) {
     case ReceiveState::kBackoff:
       start(now, neighbour);
