@@ -20,6 +20,11 @@ constexpr auto longer_first = [](const Interval& a, const Interval& b) {
   return a.length() != b.length() ? a.length() > b.length() : a.first < b.first;
 };
 
+// The ids of both, which must overlap.
+Interval common(const Interval& a, const Interval& b) {
+  return {std::max(a.first, b.first), std::min(a.last, b.last)};
+}
+
 }  // namespace
 
 // The links of a node lie behind it in the same allocation: most nodes have only one.
@@ -31,14 +36,23 @@ struct IntervalSet::Node {
   [[nodiscard]] const Node* next() const { return *reinterpret_cast<Node* const*>(this + 1); }
 };
 
-struct IntervalSet::Impl {
+struct IntervalSet::List {
   // For each level the last link in front of the place that was searched.
   using Path = std::array<Node**, kLevelsMax>;
 
-  Impl() = default;
-  ~Impl() { drop_all(); }
-  Impl(const Impl& other);
-  Impl& operator=(const Impl&) = delete;
+  List() = default;
+  ~List() {
+    for (Node* node = heads[0]; node != nullptr;) {
+      Node* const next = node->links()[0];
+      ::operator delete(node);
+      node = next;
+    }
+  }
+  List(const List& other);
+  List& operator=(const List&) = delete;
+
+  uint64_t insert(Interval range);
+  uint64_t erase(Interval range);
 
   // The place in front of the first interval that ends at or behind `id`.
   Path find(uint64_t id) {
@@ -98,144 +112,231 @@ struct IntervalSet::Impl {
     return height;
   }
 
-  void drop_all() {
-    for (Node* node = heads[0]; node != nullptr;) {
-      Node* const next = node->links()[0];
-      ::operator delete(node);
-      node = next;
-    }
-    heads.fill(nullptr);
-    ids = 0;
-    intervals = 0;
-  }
-
   std::array<Node*, kLevelsMax> heads{};
-  uint64_t ids = 0;
   size_t intervals = 0;
   uint64_t level_state = kLevelSeed;
 };
 
-IntervalSet::Impl::Impl(const Impl& other) : ids(other.ids), level_state(other.level_state) {
+IntervalSet::List::List(const List& other) : level_state(other.level_state) {
   Path path = find(0);
   for (const Node* node = other.heads[0]; node != nullptr; node = node->next()) {
     link(path, node->range, node->height);
   }
 }
 
-// An empty set that was never used has no Impl, and so no allocation.
+uint64_t IntervalSet::List::insert(Interval range) {
+  // An interval that ends just in front of `range` touches it and must be merged.
+  auto path = find(range.first == 0 ? 0 : range.first - 1);
+  Node* const kept = *path[0];
+  if (kept == nullptr || kept->range.first > uint64_t{range.last} + 1) {
+    link(path, range, draw_height());
+    return range.length();
+  }
+  uint64_t before = kept->range.length();
+  Interval merged{std::min(range.first, kept->range.first), std::max(range.last, kept->range.last)};
+  step_over(path, kept);
+  for (Node* next = *path[0];
+       next != nullptr && next->range.first <= uint64_t{range.last} + 1; next = *path[0]) {
+    before += next->range.length();
+    merged.last = std::max(merged.last, next->range.last);
+    unlink(path, next);
+  }
+  kept->range = merged;
+  return merged.length() - before;
+}
+
+uint64_t IntervalSet::List::erase(Interval range) {
+  auto path = find(range.first);
+  uint64_t removed = 0;
+  for (Node* node = *path[0]; node != nullptr && node->range.first <= range.last; node = *path[0]) {
+    const Interval old = node->range;
+    removed += common(old, range).length();
+    const bool head_stays = old.first < range.first;
+    const bool tail_stays = old.last > range.last;
+    if (head_stays) {
+      node->range.last = range.first - 1;
+      step_over(path, node);
+    }
+    if (tail_stays) {
+      const Interval tail{range.last + 1, old.last};
+      if (head_stays) {
+        link(path, tail, draw_height());
+      } else {
+        node->range = tail;
+      }
+      break;
+    }
+    if (!head_stays) unlink(path, node);
+  }
+  return removed;
+}
+
+// A place in either form: from one interval to the next.
+class IntervalSet::Cursor {
+ public:
+  Cursor(std::vector<Interval>::const_iterator at, std::vector<Interval>::const_iterator end)
+      : at_(at), end_(end) {}
+  explicit Cursor(const Node* node) : node_(node) {}
+
+  [[nodiscard]] bool done() const { return node_ == nullptr && at_ == end_; }
+  const Interval& operator*() const { return node_ != nullptr ? node_->range : *at_; }
+  const Interval* operator->() const { return &**this; }
+  void operator++() {
+    if (node_ != nullptr) {
+      node_ = node_->next();
+    } else {
+      ++at_;
+    }
+  }
+
+ private:
+  const Node* node_ = nullptr;
+  std::vector<Interval>::const_iterator at_{};
+  std::vector<Interval>::const_iterator end_{};
+};
+
 IntervalSet::IntervalSet() = default;
 IntervalSet::~IntervalSet() = default;
-IntervalSet::IntervalSet(IntervalSet&&) noexcept = default;
-IntervalSet& IntervalSet::operator=(IntervalSet&&) noexcept = default;
+
+IntervalSet::IntervalSet(IntervalSet&& other) noexcept
+    : ids_(std::exchange(other.ids_, 0)),
+      flat_(std::exchange(other.flat_, {})),
+      list_(std::move(other.list_)) {}
+
+IntervalSet& IntervalSet::operator=(IntervalSet&& other) noexcept {
+  ids_ = std::exchange(other.ids_, 0);
+  flat_ = std::exchange(other.flat_, {});
+  list_ = std::move(other.list_);
+  return *this;
+}
 
 IntervalSet::IntervalSet(const IntervalSet& other)
-    : impl_(other.empty() ? nullptr : std::make_unique<Impl>(*other.impl_)) {}
+    : ids_(other.ids_),
+      flat_(other.flat_),
+      list_(other.list_ ? std::make_unique<List>(*other.list_) : nullptr) {}
 
 IntervalSet& IntervalSet::operator=(const IntervalSet& other) {
   if (this != &other) *this = IntervalSet(other);
   return *this;
 }
 
+// The first interval that ends at or behind `id`.
+IntervalSet::Cursor IntervalSet::search(uint64_t id) const {
+  if (list_) return Cursor(list_->search(id));
+  return {std::ranges::lower_bound(flat_, id, {}, &Interval::last), flat_.end()};
+}
+
+IntervalSet::Cursor IntervalSet::begin() const {
+  return list_ ? Cursor(list_->heads[0]) : Cursor(flat_.begin(), flat_.end());
+}
+
 uint64_t IntervalSet::insert(Interval range) {
-  static_assert(sizeof(Impl) < 200, "a peer holds one of these for every file");
   FB_CHECK(range.first <= range.last);
-  if (!impl_) impl_ = std::make_unique<Impl>();
-  // An interval that ends just in front of `range` touches it and must be merged.
-  auto path = impl_->find(range.first == 0 ? 0 : range.first - 1);
-  Node* const kept = *path[0];
-  if (kept == nullptr || kept->range.first > uint64_t{range.last} + 1) {
-    impl_->link(path, range, impl_->draw_height());
-    impl_->ids += range.length();
-    return range.length();
-  }
-  uint64_t before = kept->range.length();
-  Interval merged{std::min(range.first, kept->range.first), std::max(range.last, kept->range.last)};
-  Impl::step_over(path, kept);
-  for (Node* next = *path[0];
-       next != nullptr && next->range.first <= uint64_t{range.last} + 1; next = *path[0]) {
-    before += next->range.length();
-    merged.last = std::max(merged.last, next->range.last);
-    impl_->unlink(path, next);
-  }
-  kept->range = merged;
-  impl_->ids += merged.length() - before;
-  return merged.length() - before;
+  const uint64_t added = list_ ? list_->insert(range) : insert_flat(range);
+  ids_ += added;
+  if (flat_.size() > kFlatMax) make_list();
+  return added;
 }
 
 uint64_t IntervalSet::erase(Interval range) {
   FB_CHECK(range.first <= range.last);
-  if (!impl_) return 0;
-  auto path = impl_->find(range.first);
-  uint64_t removed = 0;
-  for (Node* node = *path[0]; node != nullptr && node->range.first <= range.last; node = *path[0]) {
-    const Interval old = node->range;
-    removed += Interval{std::max(old.first, range.first), std::min(old.last, range.last)}.length();
-    const bool head_stays = old.first < range.first;
-    const bool tail_stays = old.last > range.last;
-    if (head_stays) {
-      node->range.last = range.first - 1;
-      Impl::step_over(path, node);
-    }
-    if (tail_stays) {
-      const Interval tail{range.last + 1, old.last};
-      if (head_stays) {
-        impl_->link(path, tail, impl_->draw_height());
-      } else {
-        node->range = tail;
-      }
-      break;
-    }
-    if (!head_stays) impl_->unlink(path, node);
-  }
-  impl_->ids -= removed;
+  const uint64_t removed = list_ ? list_->erase(range) : erase_flat(range);
+  ids_ -= removed;
+  if (flat_.size() > kFlatMax) make_list();
   return removed;
 }
 
-void IntervalSet::clear() { impl_.reset(); }
+uint64_t IntervalSet::insert_flat(Interval range) {
+  // All from here to `behind` overlap `range` or touch it.
+  const uint64_t in_front = range.first == 0 ? 0 : range.first - 1;
+  const auto from = std::ranges::lower_bound(flat_, in_front, {}, &Interval::last);
+  auto behind = from;
+  uint64_t before = 0;
+  Interval merged = range;
+  for (; behind != flat_.end() && behind->first <= uint64_t{range.last} + 1; ++behind) {
+    before += behind->length();
+    merged = {std::min(merged.first, behind->first), std::max(merged.last, behind->last)};
+  }
+  if (from == behind) {
+    flat_.insert(from, merged);
+  } else {
+    *from = merged;
+    flat_.erase(from + 1, behind);
+  }
+  return merged.length() - before;
+}
+
+uint64_t IntervalSet::erase_flat(Interval range) {
+  auto from = std::ranges::lower_bound(flat_, range.first, {}, &Interval::last);
+  uint64_t removed = 0;
+  if (from != flat_.end() && from->first < range.first) {
+    const Interval old = *from;
+    from->last = range.first - 1;
+    ++from;
+    if (old.last > range.last) {
+      flat_.insert(from, {range.last + 1, old.last});
+      return range.length();
+    }
+    removed += uint64_t{old.last} - range.first + 1;
+  }
+  auto behind = from;
+  for (; behind != flat_.end() && behind->last <= range.last; ++behind) {
+    removed += behind->length();
+  }
+  if (behind != flat_.end() && behind->first <= range.last) {
+    removed += uint64_t{range.last} - behind->first + 1;
+    behind->first = range.last + 1;
+  }
+  flat_.erase(from, behind);
+  return removed;
+}
+
+void IntervalSet::make_list() {
+  list_ = std::make_unique<List>();
+  auto path = list_->find(0);
+  for (const Interval& range : flat_) list_->link(path, range, list_->draw_height());
+  flat_ = {};
+}
+
+void IntervalSet::clear() { *this = IntervalSet(); }
 
 bool IntervalSet::contains(uint32_t id) const {
-  if (!impl_) return false;
-  const Node* node = impl_->search(id);
-  return node != nullptr && node->range.first <= id;
+  const Cursor at = search(id);
+  return !at.done() && at->first <= id;
 }
 
 uint64_t IntervalSet::count_in(Interval range) const {
   FB_CHECK(range.first <= range.last);
-  if (!impl_) return 0;
   uint64_t out = 0;
-  const Node* node = impl_->search(range.first);
-  for (; node != nullptr && node->range.first <= range.last; node = node->next()) {
-    out += Interval{std::max(node->range.first, range.first),
-                    std::min(node->range.last, range.last)}.length();
+  for (Cursor at = search(range.first); !at.done() && at->first <= range.last; ++at) {
+    out += common(*at, range).length();
   }
   return out;
 }
 
-uint64_t IntervalSet::count() const { return impl_ ? impl_->ids : 0; }
+uint64_t IntervalSet::count() const { return ids_; }
 
-size_t IntervalSet::interval_count() const { return impl_ ? impl_->intervals : 0; }
+size_t IntervalSet::interval_count() const { return list_ ? list_->intervals : flat_.size(); }
 
 std::vector<Interval> IntervalSet::intervals() const {
+  if (!list_) return flat_;
   std::vector<Interval> out;
-  if (!impl_) return out;
-  out.reserve(impl_->intervals);
-  for (const Node* node = impl_->heads[0]; node != nullptr; node = node->next()) {
-    out.push_back(node->range);
-  }
+  out.reserve(list_->intervals);
+  for (Cursor at = begin(); !at.done(); ++at) out.push_back(*at);
   return out;
 }
 
 std::vector<Interval> IntervalSet::top_intervals(size_t k) const {
   std::vector<Interval> best;  // a heap with the one to be dropped first on top
-  if (!impl_ || k == 0) return best;
-  best.reserve(std::min(k, impl_->intervals));
-  for (const Node* node = impl_->heads[0]; node != nullptr; node = node->next()) {
+  if (k == 0) return best;
+  best.reserve(std::min(k, interval_count()));
+  for (Cursor at = begin(); !at.done(); ++at) {
     if (best.size() == k) {
-      if (!longer_first(node->range, best.front())) continue;
+      if (!longer_first(*at, best.front())) continue;
       std::pop_heap(best.begin(), best.end(), longer_first);
-      best.back() = node->range;
+      best.back() = *at;
     } else {
-      best.push_back(node->range);
+      best.push_back(*at);
     }
     std::push_heap(best.begin(), best.end(), longer_first);
   }
@@ -246,21 +347,19 @@ std::vector<Interval> IntervalSet::top_intervals(size_t k) const {
 std::vector<Interval> IntervalSet::within(Interval range) const {
   FB_CHECK(range.first <= range.last);
   std::vector<Interval> out;
-  if (!impl_) return out;
-  const Node* node = impl_->search(range.first);
-  for (; node != nullptr && node->range.first <= range.last; node = node->next()) {
-    out.push_back({std::max(node->range.first, range.first),
-                   std::min(node->range.last, range.last)});
+  for (Cursor at = search(range.first); !at.done() && at->first <= range.last; ++at) {
+    out.push_back(common(*at, range));
   }
   return out;
 }
 
 std::vector<Interval> IntervalSet::missing_within(Interval range) const {
+  FB_CHECK(range.first <= range.last);
   std::vector<Interval> out;
   uint64_t next = range.first;  // 64 bits, since it passes the last id
-  for (const Interval& held : within(range)) {
-    if (held.first > next) out.push_back({static_cast<uint32_t>(next), held.first - 1});
-    next = uint64_t{held.last} + 1;
+  for (Cursor at = search(range.first); !at.done() && at->first <= range.last; ++at) {
+    if (at->first > next) out.push_back({static_cast<uint32_t>(next), at->first - 1});
+    next = uint64_t{at->last} + 1;
   }
   if (next <= range.last) out.push_back({static_cast<uint32_t>(next), range.last});
   return out;
@@ -268,13 +367,12 @@ std::vector<Interval> IntervalSet::missing_within(Interval range) const {
 
 std::vector<Interval> IntervalSet::difference(std::span<const Interval> other) const {
   std::vector<Interval> out;
-  if (!impl_) return out;
   std::vector<Interval> without(other.begin(), other.end());
   std::sort(without.begin(), without.end());
   auto cut = without.begin();
   uint64_t behind = 0;  // every id in front of it lies in an interval of `other` or was handled
-  for (const Node* node = impl_->heads[0]; node != nullptr; node = node->next()) {
-    const Interval own = node->range;
+  for (Cursor at = begin(); !at.done(); ++at) {
+    const Interval own = *at;
     uint64_t next = std::max(uint64_t{own.first}, behind);
     for (; cut != without.end() && cut->first <= own.last; ++cut) {
       if (cut->first > cut->last) continue;
@@ -289,11 +387,9 @@ std::vector<Interval> IntervalSet::difference(std::span<const Interval> other) c
 
 bool IntervalSet::operator==(const IntervalSet& other) const {
   if (count() != other.count() || interval_count() != other.interval_count()) return false;
-  if (empty()) return true;
-  const Node* a = impl_->heads[0];
-  const Node* b = other.impl_->heads[0];
-  for (; a != nullptr; a = a->next(), b = b->next()) {
-    if (a->range != b->range) return false;
+  Cursor b = other.begin();
+  for (Cursor a = begin(); !a.done(); ++a, ++b) {
+    if (*a != *b) return false;
   }
   return true;
 }

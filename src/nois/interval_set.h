@@ -8,8 +8,10 @@
 //   3. insert, erase, contains and every search take O(log n) expected steps in the number of
 //      intervals, plus the intervals they remove or report; top_intervals, difference and
 //      comparisons walk the whole set.
-// A set that is empty since its construction or clear() owns no memory; one interval costs about
-// 32 bytes. Sets copy deeply; a set that was moved from is empty.
+//   4. up to kFlatMax intervals lie in one sorted array, so that the sets of small files stay in a
+//      few cache lines; with more than that the set becomes a skiplist, until clear().
+// A set that is empty since its construction or clear() owns no memory; one interval costs 8 bytes
+// in the array and about 32 in the skiplist. Sets copy deeply; a set that was moved from is empty.
 #pragma once
 
 #include <compare>
@@ -34,6 +36,8 @@ struct Interval {
 
 class IntervalSet {
  public:
+  static constexpr size_t kFlatMax = 64;
+
   IntervalSet();
   ~IntervalSet();
   IntervalSet(const IntervalSet&);
@@ -71,8 +75,17 @@ class IntervalSet {
 
  private:
   struct Node;
-  struct Impl;
-  std::unique_ptr<Impl> impl_;
+  struct List;
+  class Cursor;
+  [[nodiscard]] Cursor search(uint64_t id) const;
+  [[nodiscard]] Cursor begin() const;
+  uint64_t insert_flat(Interval range);
+  uint64_t erase_flat(Interval range);
+  void make_list();
+
+  uint64_t ids_ = 0;
+  std::vector<Interval> flat_;  // empty while there is a list
+  std::unique_ptr<List> list_;
 };
 
 // A uniformly random id out of `intervals` (which must not overlap); none when there is none.

@@ -127,6 +127,12 @@ void run_model(uint64_t seed, uint32_t base, int steps) {
         if (rng.below(20) == 0) {
           set.clear();
           model.clear();
+        } else if (rng.below(20) == 0) {  // so many intervals that they lie in the skiplist
+          static_assert(kWindow / 2 > IntervalSet::kFlatMax);
+          for (uint32_t i = 0; i < kWindow / 2; ++i) {
+            const uint32_t id = base + 2 * i;
+            REQUIRE(set.insert({id, id}) == model.insert({id, id}));
+          }
         }
         break;
       case 3:
