@@ -42,7 +42,7 @@ LoadSettings::LoadSettings() {
   table.add({.key = "json_log", .target = &c.json_log, .flag = "json-log", .commands = {},
              .doc = "Log one JSON object a line: time, level, message.", .zero = {},
              .default_text = {}, .origin = {}});
-  add_roulette_settings(table, c.roulette, true);
+  add_roulette_settings(table, c.roulette, RouletteRole::kPeer);
   table.find("roulette.give_up")->flag = "timeout";
 }
 

@@ -79,7 +79,7 @@ PeerSettings::PeerSettings() {
   add_network(table, config);
   add_get(table, config);
   add_gateway(table, config);
-  add_roulette_settings(table, config.roulette, true);
+  add_roulette_settings(table, config.roulette, RouletteRole::kPeer);
   // Every visitor wants this one at hand.
   table.find("roulette.give_up")->flag = "timeout";
 }

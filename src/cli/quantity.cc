@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <charconv>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -140,6 +141,28 @@ std::expected<uint64_t, std::string> parse(std::string_view text, const Form& fo
   return static_cast<uint64_t>(value);
 }
 
+constexpr double kFrequencyMax = 1e6;
+
+// All of `text` as digits with at most one point; no sign, no exponent, no "inf".
+std::optional<double> plain_number(std::string_view text) {
+  if (text.empty() || !is_digit(text.front()) || !is_digit(text.back())) return {};
+  double value = 0;
+  const char* end = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(text.data(), end, value, std::chars_format::fixed);
+  if (error != std::errc{} || stop != end) return {};
+  return value;
+}
+
+// The shortest decimal without an exponent that is read as the same number again.
+std::string plain_text(double number) {
+  constexpr int kDecimalsMax = 17;
+  for (int decimals = 0; decimals < kDecimalsMax; ++decimals) {
+    std::string text = fmt::format("{:.{}f}", number, decimals);
+    if (plain_number(text) == number) return text;
+  }
+  return fmt::format("{:.{}f}", number, kDecimalsMax);
+}
+
 // The largest unit that divides.
 std::string shortest(uint64_t value, const Form& form) {
   if (value == 0) return "0";
@@ -169,6 +192,59 @@ std::expected<ByteCount, std::string> parse_byte_count(std::string_view text, Ze
   if (!value) return std::unexpected(value.error());
   return ByteCount{*value};
 }
+
+std::expected<double, std::string> parse_fraction(std::string_view text) {
+  if (text == "0") return 0.0;
+  if (const auto bare = plain_number(text)) {
+    return refuse(*bare <= 1 ? fmt::format("\"{}\" has no unit; write \"{}%\" or \"{}%\"", text,
+                                           plain_text(*bare * 100), text)
+                             : fmt::format("\"{}\" has no unit; write \"{}%\"", text, text));
+  }
+  const auto percent =
+      text.ends_with('%') ? plain_number(text.substr(0, text.size() - 1)) : std::nullopt;
+  if (!percent) {
+    return refuse(fmt::format("\"{}\" is not a part of a whole; write \"30%\"", text));
+  }
+  if (*percent > 100) return refuse(fmt::format("\"{}\" is more than the whole", text));
+  return *percent / 100;
+}
+
+std::expected<double, std::string> parse_frequency(std::string_view text) {
+  if (text == "0") return 0.0;
+  if (plain_number(text)) {
+    return refuse(fmt::format("\"{}\" has no unit; write \"{}/s\"", text, text));
+  }
+  const auto number =
+      text.ends_with("/s") ? plain_number(text.substr(0, text.size() - 2)) : std::nullopt;
+  if (!number) {
+    return refuse(fmt::format(
+        "\"{}\" is not a number a second; write \"32/s\", or \"0.5/s\" for one in two seconds",
+        text));
+  }
+  if (*number > kFrequencyMax) {
+    return refuse(fmt::format("\"{}\" is too much; the most is {}/s", text,
+                              plain_text(kFrequencyMax)));
+  }
+  return *number;
+}
+
+std::expected<double, std::string> parse_real(std::string_view text) {
+  if (const auto number = plain_number(text)) return *number;
+  return refuse(fmt::format("\"{}\" is not a number of zero or more, such as 2 or 1.5", text));
+}
+
+std::string fraction_text(double fraction) {
+  // What the parser divides must come out as the same fraction.
+  for (int decimals = 0; decimals <= 17; ++decimals) {
+    std::string text = fmt::format("{:.{}f}%", fraction * 100, decimals);
+    if (parse_fraction(text) == fraction) return text;
+  }
+  return fmt::format("{:.17f}%", fraction * 100);
+}
+
+std::string frequency_text(double per_second) { return plain_text(per_second) + "/s"; }
+
+std::string real_text(double number) { return plain_text(number); }
 
 std::string to_text(BitRate rate) { return shortest(rate.bits_per_second, kRateForm); }
 

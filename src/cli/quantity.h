@@ -32,10 +32,21 @@ enum class Zero {
 [[nodiscard]] std::expected<ByteCount, std::string> parse_byte_count(std::string_view text,
                                                                      Zero zero = Zero::kRefused);
 
+// A fraction of 0 to 1, written "30%". The error to a bare number proposes both things that it may
+// have meant.
+[[nodiscard]] std::expected<double, std::string> parse_fraction(std::string_view text);
+// Events a second, written "32/s" or "0.5/s"; at most a million. "0" and "0/s" are the same.
+[[nodiscard]] std::expected<double, std::string> parse_frequency(std::string_view text);
+// A real number of zero or more, without a unit.
+[[nodiscard]] std::expected<double, std::string> parse_real(std::string_view text);
+
 // The shortest exact text; parsing it gives the same value again. Zero is "0".
 [[nodiscard]] std::string to_text(BitRate rate);
 [[nodiscard]] std::string to_text(Duration duration);
 [[nodiscard]] std::string to_text(ByteCount count);
+[[nodiscard]] std::string fraction_text(double fraction);
+[[nodiscard]] std::string frequency_text(double per_second);
+[[nodiscard]] std::string real_text(double number);
 
 // Rounded to three digits, for people: "1.21 MiB", "800 kbit/s".
 [[nodiscard]] std::string for_people(ByteCount count);

@@ -119,11 +119,12 @@ void add_bounds(SettingTable& t, roulette::RouletteConfig& c) {
 
 }  // namespace
 
-void add_roulette_settings(SettingTable& table, roulette::RouletteConfig& config, bool peer) {
+void add_roulette_settings(SettingTable& table, roulette::RouletteConfig& config,
+                           RouletteRole role) {
   row(table, "profile", &config.profile, 0, 0,
       "The rules of the swarm; all its members must have the same. classic: those of the paper.");
-  if (!peer) add_referrals(table, config);
-  if (peer) {
+  if (role != RouletteRole::kPeer) add_referrals(table, config);
+  if (role != RouletteRole::kSeeder) {
     add_overlay(table, config);
     add_receive_side(table, config);
     add_flow(table, config);

@@ -109,7 +109,7 @@ SeedSettings::SeedSettings() {
   add_network(table, config);
   add_running(table, config);
   add_tables(table, config);
-  add_roulette_settings(table, config.roulette, false);
+  add_roulette_settings(table, config.roulette, RouletteRole::kSeeder);
 }
 
 std::vector<Complaint> SeedSettings::load(const Sources& sources,

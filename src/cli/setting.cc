@@ -32,11 +32,41 @@ constexpr std::array<Choice<LogLevel>, 4> kLogLevels{{{"debug", LogLevel::kDebug
                                                       {"warning", LogLevel::kWarning},
                                                       {"error", LogLevel::kError}}};
 
+constexpr std::array<Choice<sim::ClientKind>, 2> kClients{
+    {{"flashback", sim::ClientKind::kFlashback}, {"http", sim::ClientKind::kHttp}}};
+constexpr std::array<Choice<sim::ArrivalKind>, 5> kArrivalKinds{
+    {{"constant", sim::ArrivalKind::kConstant},
+     {"poisson", sim::ArrivalKind::kPoisson},
+     {"one-shot", sim::ArrivalKind::kOneShot},
+     {"ramp", sim::ArrivalKind::kRamp},
+     {"trace", sim::ArrivalKind::kTrace}}};
+constexpr std::array<Choice<sim::StopRule>, 3> kStopRules{
+    {{"number", sim::StopRule::kNumber},
+     {"duration", sim::StopRule::kDuration},
+     {"stabilised-pool", sim::StopRule::kStabilisedPool}}};
+constexpr std::array<Choice<sim::Nat>, 4> kNats{
+    {{"open", sim::Nat::kOpen},
+     {"address-restricted", sim::Nat::kAddressRestricted},
+     {"port-restricted", sim::Nat::kPortRestricted},
+     {"symmetric", sim::Nat::kSymmetric}}};
+constexpr std::array<Choice<sim::Behaviour>, 4> kBehaviours{
+    {{"honest", sim::Behaviour::kHonest},
+     {"free-rider", sim::Behaviour::kFreeRider},
+     {"polluter", sim::Behaviour::kPolluter},
+     {"large-view", sim::Behaviour::kLargeView}}};
+
 constexpr std::span<const Choice<engine::IoBackend>> choices(engine::IoBackend) {
   return kBackends;
 }
 constexpr std::span<const Choice<wire::Profile>> choices(wire::Profile) { return kProfiles; }
 constexpr std::span<const Choice<LogLevel>> choices(LogLevel) { return kLogLevels; }
+constexpr std::span<const Choice<sim::ClientKind>> choices(sim::ClientKind) { return kClients; }
+constexpr std::span<const Choice<sim::ArrivalKind>> choices(sim::ArrivalKind) {
+  return kArrivalKinds;
+}
+constexpr std::span<const Choice<sim::StopRule>> choices(sim::StopRule) { return kStopRules; }
+constexpr std::span<const Choice<sim::Nat>> choices(sim::Nat) { return kNats; }
+constexpr std::span<const Choice<sim::Behaviour>> choices(sim::Behaviour) { return kBehaviours; }
 
 template <typename Enum>
 concept Named = std::is_enum_v<Enum>;
@@ -110,6 +140,67 @@ std::expected<void, std::string> store(const Setting& setting,
   return {};
 }
 
+// For types whose parser knows the bounds.
+template <typename Type>
+std::expected<void, std::string> store_parsed(const std::expected<double, std::string>& parsed,
+                                              Type& out) {
+  if (!parsed) return std::unexpected(parsed.error());
+  out = *parsed;
+  return {};
+}
+
+// "4KiB,128KiB"
+std::expected<void, std::string> store_list(const Setting& setting, std::string_view text,
+                                            std::vector<ByteCount>& out) {
+  std::vector<ByteCount> found;
+  for (bool more = !text.empty(); more;) {
+    const size_t comma = text.find(',');
+    ByteCount one;
+    const auto stored = store(setting, parse_byte_count(text.substr(0, comma)), one);
+    if (!stored) return stored;
+    found.push_back(one);
+    more = comma != std::string_view::npos;
+    if (more) text.remove_prefix(comma + 1);
+  }
+  out = std::move(found);
+  return {};
+}
+
+std::string list_text(const std::vector<ByteCount>& list, std::string_view quote,
+                      std::string_view between) {
+  std::vector<std::string> words;
+  for (const ByteCount count : list) {
+    words.push_back(fmt::format("{0}{1}{0}", quote, to_text(count)));
+  }
+  return joined(words, between);
+}
+
+bool is_unset(const Setting& setting) {
+  return std::visit(Overloaded{
+                        [](const auto&) { return false; },
+                        [](const OptionalFraction& out) { return !out.value->has_value(); },
+                        [](std::optional<double>* const& out) { return !out->has_value(); },
+                        [](std::optional<bool>* const& out) { return !out->has_value(); },
+                    },
+                    setting.target);
+}
+
+// Takes the value away from an optional one.
+void clear(const Setting& setting) {
+  std::visit(Overloaded{
+                 [](const auto&) {},
+                 [](const OptionalFraction& out) { out.value->reset(); },
+                 [](std::optional<double>* const& out) { out->reset(); },
+                 [](std::optional<bool>* const& out) { out->reset(); },
+             },
+             setting.target);
+}
+
+std::expected<bool, std::string> parse_boolean(std::string_view text) {
+  if (text == "true" || text == "false") return text == "true";
+  return std::unexpected(fmt::format("\"{}\" is neither true nor false", text));
+}
+
 template <Named Enum>
 std::expected<void, std::string> store_choice(std::string_view text, Enum& out) {
   std::vector<std::string> names;
@@ -157,7 +248,8 @@ std::string SettingTable::environment_prefix() const {
 std::string SettingTable::environment_name(const Setting& setting) const {
   std::string out = environment_prefix();
   for (const char c : setting.key) {
-    out += c == '.' ? '_' : static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+    const bool between = c == '.' || c == '-';
+    out += between ? '_' : static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
   }
   return out;
 }
@@ -171,15 +263,29 @@ std::vector<std::string> SettingTable::keys() const {
 std::expected<void, std::string> set_from_text(const Setting& setting, std::string_view text) {
   using Result = std::expected<void, std::string>;
   const Zero zero = setting.zero.empty() ? Zero::kRefused : Zero::kAllowed;
+  if (!setting.unset.empty() && text == setting.unset) {
+    clear(setting);
+    return {};
+  }
+  const auto set_boolean = [&](auto* out) -> Result {
+    const auto parsed = parse_boolean(text);
+    if (!parsed) return std::unexpected(parsed.error());
+    *out = *parsed;
+    return {};
+  };
   return std::visit(
       Overloaded{
-          [&](bool* out) -> Result {
-            if (text != "true" && text != "false") {
-              return std::unexpected(fmt::format("\"{}\" is neither true nor false", text));
-            }
-            *out = text == "true";
-            return {};
+          [&](bool* out) -> Result { return set_boolean(out); },
+          [&](std::optional<bool>* out) -> Result { return set_boolean(out); },
+          [&](std::optional<double>* out) -> Result {
+            return store_parsed(parse_real(text), *out);
           },
+          [&](Fraction out) -> Result { return store_parsed(parse_fraction(text), *out.value); },
+          [&](OptionalFraction out) -> Result {
+            return store_parsed(parse_fraction(text), *out.value);
+          },
+          [&](Frequency out) -> Result { return store_parsed(parse_frequency(text), *out.value); },
+          [&](std::vector<ByteCount>* out) -> Result { return store_list(setting, text, *out); },
           [&](uint32_t* out) -> Result { return store(setting, parse_count(text), *out); },
           [&](std::string* out) -> Result {
             if (text.find('\0') != std::string_view::npos) {
@@ -205,7 +311,18 @@ std::expected<void, std::string> set_from_text(const Setting& setting, std::stri
 }
 
 std::string text_of(const Setting& setting) {
+  if (is_unset(setting)) return setting.unset;
   return std::visit(Overloaded{
+                        [](const std::optional<bool>* value) {
+                          return std::string(**value ? "true" : "false");
+                        },
+                        [](const std::optional<double>* value) { return real_text(**value); },
+                        [](Fraction out) { return fraction_text(*out.value); },
+                        [](OptionalFraction out) { return fraction_text(**out.value); },
+                        [](Frequency out) { return frequency_text(*out.value); },
+                        [](const std::vector<ByteCount>* value) {
+                          return list_text(*value, "", ",");
+                        },
                         [](const bool* value) { return std::string(*value ? "true" : "false"); },
                         [](const uint32_t* value) { return fmt::format("{}", *value); },
                         [](const std::string* value) { return *value; },
@@ -220,18 +337,33 @@ std::string text_of(const Setting& setting) {
 
 std::string toml_of(const Setting& setting) {
   std::string text = text_of(setting);
-  return is_boolean(setting) || is_count(setting) ? text : quote_toml(text);
+  if (const auto* list = std::get_if<std::vector<ByteCount>*>(&setting.target)) {
+    return "[" + list_text(**list, "\"", ", ") + "]";
+  }
+  const bool bare = is_boolean(setting) || is_count(setting) || is_real(setting);
+  return bare && !is_unset(setting) ? text : quote_toml(text);
 }
 
-bool is_boolean(const Setting& setting) { return std::holds_alternative<bool*>(setting.target); }
+bool is_boolean(const Setting& setting) {
+  return std::holds_alternative<bool*>(setting.target) ||
+         std::holds_alternative<std::optional<bool>*>(setting.target);
+}
 
 bool is_count(const Setting& setting) { return std::holds_alternative<uint32_t*>(setting.target); }
+
+bool is_real(const Setting& setting) {
+  return std::holds_alternative<std::optional<double>*>(setting.target);
+}
+
+bool is_list(const Setting& setting) {
+  return std::holds_alternative<std::vector<ByteCount>*>(setting.target);
+}
 
 std::vector<std::string> choices_of(const Setting& setting) {
   std::vector<std::string> names;
   std::visit(Overloaded{
-                 []<typename Type>(const Type*) {},
-                 [&]<Named Enum>(const Enum*) {
+                 [](const auto&) {},
+                 [&]<Named Enum>(Enum* const&) {
                    for (const auto& choice : choices(Enum{})) names.emplace_back(choice.name);
                  },
              },
@@ -242,6 +374,12 @@ std::vector<std::string> choices_of(const Setting& setting) {
 std::string placeholder_of(const Setting& setting) {
   return std::visit(Overloaded{
                         [](const bool*) { return std::string(); },
+                        [](const std::optional<bool>*) { return std::string("true|false"); },
+                        [](const std::optional<double>*) { return std::string("NUMBER"); },
+                        [](Fraction) { return std::string("PERCENT"); },
+                        [](OptionalFraction) { return std::string("PERCENT"); },
+                        [](Frequency) { return std::string("NUMBER/s"); },
+                        [](const std::vector<ByteCount>*) { return std::string("BYTES,…"); },
                         [](const uint32_t*) { return std::string("NUMBER"); },
                         [](const std::string*) { return std::string("TEXT"); },
                         [](const Endpoint*) { return std::string("ADDR:PORT"); },
@@ -268,6 +406,14 @@ std::string form_of(const Setting& setting) {
   std::string form = std::visit(
       Overloaded{
           [](const bool*) { return std::string("true or false"); },
+          [](const std::optional<bool>*) { return std::string("true or false"); },
+          [](const std::optional<double>*) { return std::string("a number, such as 2 or 1.5"); },
+          [](Fraction) { return std::string("a part of a whole, such as 30%"); },
+          [](OptionalFraction) { return std::string("a part of a whole, such as 30%"); },
+          [](Frequency) { return std::string("a number a second, such as 32/s or 0.5/s"); },
+          [](const std::vector<ByteCount>*) {
+            return std::string("a list of byte counts, such as [\"4KiB\", \"128KiB\"]");
+          },
           [](const uint32_t*) { return std::string("a whole number"); },
           [](const std::string*) { return std::string("text"); },
           [](const Endpoint*) {
@@ -285,6 +431,7 @@ std::string form_of(const Setting& setting) {
     form += fmt::format(" from {} to {}", setting.minimum, setting.maximum);
   }
   if (!setting.zero.empty()) form += "; 0: " + setting.zero;
+  if (!setting.unset.empty()) form += "; or " + setting.unset;
   return form;
 }
 

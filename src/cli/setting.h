@@ -10,6 +10,7 @@
 #include <deque>
 #include <expected>
 #include <limits>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -19,15 +20,32 @@
 #include "base/time.h"
 #include "base/units.h"
 #include "engine/udp_engine.h"
+#include "sim/scenario.h"
 #include "wire/message.h"
 
 namespace fb::cli {
 
 enum class LogLevel : uint8_t { kDebug, kInfo, kWarning, kError };
 
-// Which type a setting has. Enumerations are written by name: see choices_of().
-using Target = std::variant<bool*, uint32_t*, std::string*, Endpoint*, BitRate*, Duration*,
-                            ByteCount*, engine::IoBackend*, wire::Profile*, LogLevel*>;
+// Numbers that the program keeps plain and people write with a sign.
+struct Fraction {  // of 0 to 1, written "30%"
+  double* value = nullptr;
+};
+struct OptionalFraction {
+  std::optional<double>* value = nullptr;
+};
+struct Frequency {  // a second, written "32/s"
+  double* value = nullptr;
+};
+
+// Which type a setting has. Enumerations are written by name: see choices_of(). An optional one is
+// written as its value, or as Setting::unset.
+using Target =
+    std::variant<bool*, uint32_t*, std::string*, Endpoint*, BitRate*, Duration*, ByteCount*,
+                 std::vector<ByteCount>*, Fraction, OptionalFraction, Frequency,
+                 std::optional<double>*, std::optional<bool>*, engine::IoBackend*, wire::Profile*,
+                 LogLevel*, sim::ClientKind*, sim::ArrivalKind*, sim::StopRule*, sim::Nat*,
+                 sim::Behaviour*>;
 
 // Later layers win.
 enum class Layer : uint8_t { kDefault, kFile, kEnvironment, kFlag };
@@ -45,6 +63,7 @@ struct Setting {
   std::vector<std::string> commands;
   std::string doc;           // sentences for the operator
   std::string zero;          // what "0" means; empty: zero is refused where a unit is needed
+  std::string unset;         // the word that stands for no value, of an optional one
   uint64_t minimum = 0;      // in the type's own unit: ns, bytes, bits a second, or a count
   uint64_t maximum = std::numeric_limits<uint64_t>::max();
   bool reloadable = false;   // a change takes effect without a restart
@@ -54,8 +73,10 @@ struct Setting {
 
 class SettingTable {
  public:
-  // `program` is "fbseed"; its environment variables are FBSEED_…
-  explicit SettingTable(std::string program) : program_(std::move(program)) {}
+  // `program` is "fbseed"; its environment variables are FBSEED_… `file` is what its commented
+  // file calls itself.
+  explicit SettingTable(std::string program, std::string file = "The configuration")
+      : program_(std::move(program)), file_(std::move(file)) {}
   SettingTable(const SettingTable&) = delete;
   SettingTable& operator=(const SettingTable&) = delete;
 
@@ -65,6 +86,7 @@ class SettingTable {
   [[nodiscard]] std::deque<Setting>& rows() { return rows_; }
   [[nodiscard]] const std::deque<Setting>& rows() const { return rows_; }
   [[nodiscard]] const std::string& program() const { return program_; }
+  [[nodiscard]] const std::string& file() const { return file_; }
   // "FBSEED_ROULETTE_DEGREE_MIN"
   [[nodiscard]] std::string environment_name(const Setting& setting) const;
   [[nodiscard]] std::string environment_prefix() const;
@@ -72,6 +94,7 @@ class SettingTable {
 
  private:
   std::string program_;
+  std::string file_;
   std::deque<Setting> rows_;  // a deque, so that find()'s pointers stay good
 };
 
@@ -83,9 +106,12 @@ class SettingTable {
 [[nodiscard]] std::string text_of(const Setting& setting);
 // The value as it stands in TOML.
 [[nodiscard]] std::string toml_of(const Setting& setting);
-// In TOML a boolean or an integer; everything else is a string.
+// In TOML a boolean, an integer, a number or a list of strings; everything else, and what is not
+// set, is a string.
 [[nodiscard]] bool is_boolean(const Setting& setting);
 [[nodiscard]] bool is_count(const Setting& setting);
+[[nodiscard]] bool is_real(const Setting& setting);
+[[nodiscard]] bool is_list(const Setting& setting);
 // The names of an enumeration's values; empty for every other type.
 [[nodiscard]] std::vector<std::string> choices_of(const Setting& setting);
 // "RATE", "DURATION", …: what stands for the value in help texts.

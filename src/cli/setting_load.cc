@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <cstring>
 #include <fstream>
+#include <iostream>
 #include <iterator>
 
 #include "cli/nearest.h"
@@ -16,25 +17,8 @@ namespace {
 
 constexpr size_t kFileMax = size_t{1} << 20;  // no configuration is this long
 
-void load_file(SettingTable& table, const std::string& path, std::vector<Complaint>& complaints) {
-  std::ifstream in(path, std::ios::binary);
-  std::string text;
-  if (in) {
-    text.resize(kFileMax + 1);
-    in.read(text.data(), static_cast<std::streamsize>(text.size()));
-    text.resize(static_cast<size_t>(in.gcount()));
-  }
-  if (in.bad() || (in.fail() && !in.eof())) {
-    complaints.push_back(
-        {Layer::kFile, path, fmt::format("cannot be read: {}", std::strerror(errno))});
-    return;
-  }
-  if (text.size() > kFileMax) {
-    complaints.push_back({Layer::kFile, path, "is too long for a configuration file"});
-    return;
-  }
-  auto found = load_toml(table, text, path);
-  std::ranges::move(found, std::back_inserter(complaints));
+Complaint about_file(const std::string& path, std::string what) {
+  return {Layer::kFile, path, std::move(what)};
 }
 
 void load_environment(SettingTable& table, const Sources& sources,
@@ -121,10 +105,37 @@ std::vector<std::pair<std::string, std::string>> process_environment() {
   return out;
 }
 
+std::expected<std::string, Complaint> read_settings_file(const std::string& path) {
+  std::ifstream file;
+  if (path != "-") file.open(path, std::ios::binary);
+  std::istream& in = path == "-" ? std::cin : file;
+  std::string text;
+  if (in) {
+    text.resize(kFileMax + 1);
+    in.read(text.data(), static_cast<std::streamsize>(text.size()));
+    text.resize(static_cast<size_t>(in.gcount()));
+  }
+  if (in.bad() || (in.fail() && !in.eof())) {
+    return std::unexpected(
+        about_file(path, fmt::format("cannot be read: {}", std::strerror(errno))));
+  }
+  if (text.size() > kFileMax) {
+    return std::unexpected(about_file(path, "is too long for a configuration file"));
+  }
+  return text;
+}
+
 std::vector<Complaint> load_settings(SettingTable& table, const Sources& sources,
                                      std::vector<std::string>& warnings) {
   std::vector<Complaint> complaints;
-  if (!sources.file.empty()) load_file(table, sources.file, complaints);
+  if (!sources.file.empty()) {
+    const auto text = sources.text ? *sources.text : read_settings_file(sources.file);
+    if (text) {
+      complaints = load_toml(table, *text, sources.file);
+    } else {
+      complaints.push_back(text.error());
+    }
+  }
   load_environment(table, sources, complaints, warnings);
   for (const Sources::Flag& flag : sources.flags) {
     load_flag(table, flag.key, flag.as_written, flag.text, complaints);
@@ -153,10 +164,9 @@ std::string print_settings(const SettingTable& table) {
 
 std::string print_documented(const SettingTable& table) {
   std::string out = comment(fmt::format(
-      "The configuration of {0}. Every key is here with its default, commented out. A flag beats "
-      "an environment variable, which beats this file; `{0} … --print-config` shows what is in "
-      "force and why.",
-      table.program()));
+      "{1} of {0}. Every key is here with its default, commented out. A flag beats an environment "
+      "variable, which beats this file; `{0} … --print-config` shows what is in force and why.",
+      table.program(), table.file()));
   std::string section;
   for (const Setting& row : table.rows()) {
     if (table_of(row.key) != section) {

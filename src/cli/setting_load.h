@@ -5,6 +5,8 @@
 // Thread safety: one thread at a time.
 #pragma once
 
+#include <expected>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -26,6 +28,8 @@ struct Complaint {
 // What stands over the defaults.
 struct Sources {
   std::string file;  // a path; empty: no file
+  // What the file holds, where somebody has read it already; `file` is then only its name.
+  std::optional<std::string> text;
   // Flags of the command line: a setting's key, its flag as written, and the text.
   struct Flag {
     std::string key;
@@ -46,6 +50,13 @@ struct Sources {
 // no error, since other software (service managers, containers) may have set them.
 [[nodiscard]] std::vector<Complaint> load_settings(SettingTable& table, const Sources& sources,
                                                    std::vector<std::string>& warnings);
+
+// A configuration file's text; "-" is the standard input. The error is complete.
+[[nodiscard]] std::expected<std::string, Complaint> read_settings_file(const std::string& path);
+
+// The names of the tables right within [table] of a TOML text, in its order; none when the text is
+// wrong, of which load_toml() has more to say.
+[[nodiscard]] std::vector<std::string> tables_within(std::string_view text, std::string_view table);
 
 // One layer: the text of a TOML file. `name` is what complaints call it.
 [[nodiscard]] std::vector<Complaint> load_toml(SettingTable& table, std::string_view text,

@@ -1,5 +1,6 @@
 #include "cli/quantity.h"
 
+#include <cmath>
 #include <random>
 
 #include "catch.h"
@@ -113,4 +114,50 @@ TEST_CASE("for people", "[quantity]") {
   CHECK(for_people(ByteCount{}) == "0 B");
   CHECK(for_people(ByteCount{1'268'777}) == "1.21 MiB");
   CHECK(for_people(BitRate{800'000}) == "800 kbit/s");
+}
+
+TEST_CASE("parts of a whole", "[quantity]") {
+  CHECK(parse_fraction("30%") == 0.3);
+  CHECK(parse_fraction("0.5%") == 0.005);
+  CHECK(parse_fraction("100%") == 1);
+  CHECK(parse_fraction("0%") == 0);
+  CHECK(parse_fraction("0") == 0);
+  for (const char* text : {"", "%", "30 %", "-1%", "100.1%", "1e1%", ".5%", "5.%", "nan%"}) {
+    INFO(text);
+    CHECK_FALSE(parse_fraction(text));
+  }
+  CHECK(parse_fraction("30").error() == "\"30\" has no unit; write \"30%\"");
+  CHECK(parse_fraction("0.3").error() == "\"0.3\" has no unit; write \"30%\" or \"0.3%\"");
+  for (const char* text : {"30%", "7%", "33.333333333%", "0.07%", "0%", "100%", "0.000001%"}) {
+    CHECK(fraction_text(*parse_fraction(text)) == text);
+  }
+}
+
+TEST_CASE("rates of events", "[quantity]") {
+  CHECK(parse_frequency("32/s") == 32);
+  CHECK(parse_frequency("0.5/s") == 0.5);
+  CHECK(parse_frequency("0") == 0);
+  for (const char* text : {"", "/s", "32 /s", "32/m", "-1/s", "1e3/s", "1000001/s", "inf/s"}) {
+    INFO(text);
+    CHECK_FALSE(parse_frequency(text));
+  }
+  CHECK(parse_frequency("32").error() == "\"32\" has no unit; write \"32/s\"");
+  for (const char* text : {"32/s", "0.5/s", "0.1/s", "1000000/s", "0/s"}) {
+    CHECK(frequency_text(*parse_frequency(text)) == text);
+  }
+}
+
+TEST_CASE("plain numbers and parts come back from their text", "[quantity]") {
+  std::mt19937_64 random(7);
+  std::uniform_real_distribution<double> even(0, 1);
+  for (int i = 0; i < 2000; ++i) {
+    const double number = even(random);
+    INFO(number);
+    // Within the last digit that a reader would care for.
+    CHECK(std::abs(*parse_fraction(fraction_text(number)) - number) < 1e-15);
+    CHECK(std::abs(*parse_real(real_text(number)) - number) < 1e-15);
+  }
+  CHECK(parse_real("12") == 12);
+  CHECK_FALSE(parse_real("-1"));
+  CHECK_FALSE(parse_real("nan"));
 }
