@@ -16,8 +16,9 @@ struct Duration {
   int64_t ns = 0;
 
   static constexpr Duration max() { return {std::numeric_limits<int64_t>::max()}; }
-  [[nodiscard]] constexpr double seconds() const { return static_cast<double>(ns) * 1e-9; }
-  [[nodiscard]] constexpr double milliseconds() const { return static_cast<double>(ns) * 1e-6; }
+  // Divided, not multiplied by an inexact 1e-9: 7 s are 7.0 and print as that.
+  [[nodiscard]] constexpr double seconds() const { return static_cast<double>(ns) / 1e9; }
+  [[nodiscard]] constexpr double milliseconds() const { return static_cast<double>(ns) / 1e6; }
   constexpr auto operator<=>(const Duration&) const = default;
   constexpr Duration operator+(Duration o) const { return {ns + o.ns}; }
   constexpr Duration operator-(Duration o) const { return {ns - o.ns}; }
