@@ -20,7 +20,8 @@ std::vector<HistogramBin> histogram_of(std::span<const double> seconds) {
   namespace bh = boost::histogram;
   const auto bins = static_cast<unsigned>(std::ceil(std::log(kTo / kFrom) / std::log(kWidth)));
   auto histogram = bh::make_histogram_with(
-      std::vector<uint64_t>{}, bh::axis::regular<double, bh::axis::transform::log>(bins, kFrom, kTo));
+      std::vector<uint64_t>{},
+      bh::axis::regular<double, bh::axis::transform::log>(bins, kFrom, kTo));
   for (const double each : seconds) histogram(each);
   std::vector<HistogramBin> out;
   const auto& axis = histogram.axis();

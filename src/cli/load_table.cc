@@ -182,8 +182,9 @@ std::string quoted(const std::string& text) {
 std::string table(const LoadSummary& s) {
   const VisitorSummary& all = s.all;
   std::string out =
-      fmt::format("{} ({}, {} time, seed {})\n", s.scenario.title.empty() ? "run" : s.scenario.title,
-                  profile_name(s.scenario), s.mode == sim::Mode::kReal ? "real" : "virtual", s.seed);
+      fmt::format("{} ({}, {} time, seed {})\n",
+                  s.scenario.title.empty() ? "run" : s.scenario.title, profile_name(s.scenario),
+                  s.mode == sim::Mode::kReal ? "real" : "virtual", s.seed);
   add(out, "visitors",
       fmt::format("{} arrived, {} complete, {} gave up waiting, {} killed, {} unfinished",
                   all.arrived, all.completed, all.abandoned, all.killed, all.incomplete));

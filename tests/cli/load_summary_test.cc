@@ -50,7 +50,7 @@ TEST_CASE("who is counted, and as what", "[load_summary]") {
 TEST_CASE("every end has its counter", "[load_summary]") {
   using enum sim::PeerEnd;
   sim::RunResult result;
-  for (const sim::PeerEnd end : {kNotYet, kComplete, kAbandoned, kMissing, kWrongContent, kKilled}) {
+  for (const auto end : {kNotYet, kComplete, kAbandoned, kMissing, kWrongContent, kKilled}) {
     result.peers.push_back(ended_peer(0, end));
   }
   for (uint8_t why = 0; why < 5; ++why) {
@@ -145,7 +145,9 @@ TEST_CASE("the histogram has every visitor in a narrow bin", "[load_summary]") {
 
 TEST_CASE("the distribution is thinned and keeps its ends", "[load_summary]") {
   sim::RunResult result;
-  for (uint32_t i = 0; i < 5000; ++i) result.peers.push_back(completed_peer(i, 1 + (i * 7) % 5000));
+  for (uint32_t i = 0; i < 5000; ++i) {
+    result.peers.push_back(completed_peer(i, 1 + (i * 7) % 5000));
+  }
   const auto cdf = of(result).all.cdf;
   REQUIRE(cdf.size() == kCdfPoints);
   CHECK(cdf.front().seconds == 0.001);
