@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <unordered_map>
 
 #include "base/endpoint.h"
 #include "base/time.h"
@@ -27,9 +28,13 @@ class WindowCounter {
     Instant at{};
     Endpoint key;
   };
+  void pop_oldest();
+  void uncount(const Endpoint& key);
+
   Duration window_;
   size_t entries_max_;
   std::deque<Entry> entries_;
+  std::unordered_map<Endpoint, uint32_t, EndpointHash> counts_;  // of entries_; looked up only
 };
 
 // Who is cut off for pollution: by endpoint and by name.

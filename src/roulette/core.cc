@@ -41,7 +41,6 @@ Neighbour& Core::add_neighbour(Instant now, const Endpoint& endpoint, wire::Toke
   neighbour.endpoint = endpoint;
   neighbour.name = its_name;
   neighbour.token_in = token_in != 0 ? token_in : new_token();
-  neighbour.met = now;
   neighbour.heard = now;
   neighbour.receiving.burst = config.burst_initial;
   neighbour.place = neighbours_.size();
@@ -49,6 +48,7 @@ Neighbour& Core::add_neighbour(Instant now, const Endpoint& endpoint, wire::Toke
   by_id_.set(static_cast<uint32_t>(neighbour.id), &neighbour);
   neighbours_.push_back(std::move(owned));
   deadlines_.push_back(Instant::never());
+  names_.push_back(its_name);
   return neighbour;
 }
 
@@ -59,12 +59,19 @@ void Core::mark_proven(Neighbour& neighbour) {
   ++stats.neighbours_met;
 }
 
+void Core::mark_seeder(Neighbour& neighbour) {
+  FB_CHECK(seeder_ == nullptr);
+  neighbour.is_seeder = true;
+  seeder_ = &neighbour;
+}
+
 void Core::remember_trade(const Neighbour& neighbour, content::FileId file) {
   cache.add(neighbour.id, file, std::clamp<size_t>(proven_, cache_slots_min, cache_slots_max));
 }
 
 void Core::remove_neighbour(Instant now, Neighbour& neighbour) {
   if (neighbour.proven) --proven_;
+  if (&neighbour == seeder_) seeder_ = nullptr;
   ledger.on_removed(now, neighbour.account, neighbour.endpoint.address);
   cache.remove(neighbour.id);
   by_token_.erase(neighbour.token_in);
@@ -76,6 +83,8 @@ void Core::remove_neighbour(Instant now, Neighbour& neighbour) {
   neighbours_.pop_back();
   deadlines_[place] = deadlines_.back();
   deadlines_.pop_back();
+  names_[place] = names_.back();
+  names_.pop_back();
 }
 
 Neighbour* Core::find(NeighbourId id) {
@@ -89,10 +98,10 @@ Neighbour* Core::find_by_token(wire::Token token_in) {
 }
 
 Neighbour* Core::find_by_name(const Endpoint& endpoint, wire::Token its_name) {
-  const auto found = std::ranges::find_if(neighbours_, [&](const auto& neighbour) {
-    return neighbour->name == its_name && neighbour->endpoint == endpoint;
-  });
-  return found == neighbours_.end() ? nullptr : found->get();
+  for (size_t i = 0; i < names_.size(); ++i) {
+    if (names_[i] == its_name && neighbours_[i]->endpoint == endpoint) return neighbours_[i].get();
+  }
+  return nullptr;
 }
 
 bool Core::send(Instant now, Lane lane, const Endpoint& to, wire::Token token,
@@ -125,7 +134,8 @@ bool Core::accept_path(Instant now, Neighbour& neighbour, const Endpoint& from) 
   const bool checking = neighbour.path_check && neighbour.path_check->candidate == from &&
                         now - neighbour.path_check->sent < kPathCheckInterval;
   if (checking || neighbour.token_out == 0) return false;
-  neighbour.path_check = PathCheck{from, secret.next(), now};
+  neighbour.path_check =
+      std::make_unique<PathCheck>(PathCheck{from, secret.next(), now});
   send(now, Lane::kControl, from, neighbour.token_out,
        wire::PathChallenge{neighbour.path_check->nonce});
   return false;

@@ -37,6 +37,9 @@ class Core {
   [[nodiscard]] Neighbour* find(NeighbourId id);
   [[nodiscard]] Neighbour* find_by_token(wire::Token token_in);
   [[nodiscard]] Neighbour* find_by_name(const Endpoint& endpoint, wire::Token its_name);
+  // The seeder as a neighbour, proven or not; null when there is none.
+  [[nodiscard]] Neighbour* seeder() { return seeder_; }
+  void mark_seeder(Neighbour& neighbour);
   // In the order they were met, but for gaps filled from the end.
   [[nodiscard]] const std::vector<std::unique_ptr<Neighbour>>& neighbours() const {
     return neighbours_;
@@ -103,7 +106,10 @@ class Core {
   uint32_t next_id_ = 1;
   uint32_t proven_ = 0;
   std::vector<std::unique_ptr<Neighbour>> neighbours_;
+  // Of the neighbours, in their order.
   std::vector<Instant> deadlines_;
+  std::vector<wire::Token> names_;
+  Neighbour* seeder_ = nullptr;
   NumberMap<Neighbour*> by_token_;
   NumberMap<Neighbour*> by_id_;
   BanList bans_;

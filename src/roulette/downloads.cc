@@ -31,6 +31,23 @@ std::vector<nois::Interval> clip(std::span<const nois::Interval> intervals,
   return out;
 }
 
+// As subtract() of one id, in place. Intervals of an offer may overlap, so each is looked at.
+void take_out(std::vector<nois::Interval>& intervals, uint32_t id) {
+  for (size_t i = 0; i < intervals.size(); ++i) {
+    const nois::Interval whole = intervals[i];
+    if (id < whole.first || id > whole.last) continue;
+    if (whole.first == whole.last) {
+      intervals.erase(intervals.begin() + static_cast<ptrdiff_t>(i--));
+    } else if (whole.first == id) {
+      ++intervals[i].first;
+    } else {
+      intervals[i].last = id - 1;
+      if (whole.last == id) continue;
+      intervals.insert(intervals.begin() + static_cast<ptrdiff_t>(++i), {id + 1, whole.last});
+    }
+  }
+}
+
 void subtract(std::vector<nois::Interval>& from, nois::Interval cut) {
   std::vector<nois::Interval> out;
   for (const auto& interval : from) {
@@ -50,11 +67,16 @@ Download::Download(Instant now, DownloadId id, content::FileRecord record,
                    std::unique_ptr<content::Storage> storage)
     : last_progress(now), id_(id), record_(std::move(record)), storage_(std::move(storage)),
       levels_left_(record_.list_ids.size()) {
-  content::ObjectInfo deepest = record_.deepest();
-  std::unique_ptr<content::Storage> first =
+  add_store(record_.deepest());
+}
+
+// The next object: a hash list, or the file itself when no list is left.
+void Download::add_store(content::ObjectInfo info) {
+  std::unique_ptr<content::Storage> storage =
       levels_left_ == 0 ? std::move(storage_)
-                        : std::make_unique<content::MemoryStorage>(deepest.geometry.length);
-  stores_.push_back(std::make_unique<content::ChunkStore>(std::move(deepest), std::move(first)));
+                        : std::make_unique<content::MemoryStorage>(info.geometry.length);
+  stores_.push_back(std::make_unique<content::ChunkStore>(std::move(info), std::move(storage)));
+  current_ = stores_.back().get();
 }
 
 const content::ChunkStore* Download::file() const {
@@ -70,11 +92,7 @@ bool Download::advance_level() {
   auto above = record_.above(levels_left_ - 1, list);
   if (!above) return false;
   --levels_left_;
-  std::unique_ptr<content::Storage> storage =
-      levels_left_ == 0 ? std::move(storage_)
-                        : std::make_unique<content::MemoryStorage>(above->geometry.length);
-  stores_.push_back(
-      std::make_unique<content::ChunkStore>(std::move(*above), std::move(storage)));
+  add_store(std::move(*above));
   in_flight.clear();
   single_sources_.clear();
   return true;
@@ -192,10 +210,11 @@ std::vector<uint32_t> Download::choose(std::span<const nois::Interval> offer, si
   }
   auto from = candidates(looked_at, asked);
   std::vector<uint32_t> out;
+  out.reserve(std::min<uint64_t>(count, total_length(from)));
   while (out.size() < count) {
     const auto id = nois::random_id(from, rng);
     if (!id) break;
-    subtract(from, {*id, *id});
+    take_out(from, *id);
     out.push_back(*id);
   }
   return out;

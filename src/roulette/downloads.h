@@ -22,8 +22,8 @@ class Download {
   [[nodiscard]] DownloadId id() const { return id_; }
   [[nodiscard]] const content::FileRecord& record() const { return record_; }
   // The object that is being fetched now; the file itself once it is complete.
-  [[nodiscard]] content::ChunkStore& current() { return *stores_.back(); }
-  [[nodiscard]] const content::ChunkStore& current() const { return *stores_.back(); }
+  [[nodiscard]] content::ChunkStore& current() { return *current_; }
+  [[nodiscard]] const content::ChunkStore& current() const { return *current_; }
   // The store of the file itself; null while hash lists are fetched.
   [[nodiscard]] const content::ChunkStore* file() const;
   [[nodiscard]] bool complete() const;
@@ -63,6 +63,7 @@ class Download {
   Instant last_progress{};
 
  private:
+  void add_store(content::ObjectInfo info);
   [[nodiscard]] std::vector<nois::Interval> candidates(std::span<const nois::Interval> offer,
                                                        const Asked& asked);
   void reserve_single_sources(std::vector<nois::Interval>& candidates, const Asked& asked);
@@ -71,6 +72,7 @@ class Download {
   content::FileRecord record_;
   std::unique_ptr<content::Storage> storage_;
   std::vector<std::unique_ptr<content::ChunkStore>> stores_;
+  content::ChunkStore* current_ = nullptr;  // the last of them
   size_t levels_left_ = 0;               // hash lists still to be fetched, current() included
   std::optional<uint32_t> preferred_;    // chunk of the file from which somebody reads
   // Whom a MetaChunk that failed while mixed was given to.

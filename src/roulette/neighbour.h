@@ -2,7 +2,7 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
+#include <memory>
 #include <vector>
 
 #include "base/endpoint.h"
@@ -28,16 +28,16 @@ enum class ReceiveState : uint8_t {
 
 struct Receiving {
   ReceiveState state = ReceiveState::kIdle;
-  content::FileId file{};
+  bool had_data = false;                 // in this round it offered something, if nothing new
   uint16_t request = 0;                  // number of the request that is out
   uint32_t tries = 0;                    // of it, without any answer
-  Instant asked_at{};
-  std::vector<nois::Interval> offer;     // what the neighbour promised
+  content::FileId file{};
   std::vector<uint32_t> pending;         // requested, not arrived
+  Instant asked_at{};
   uint32_t asked = 0;                    // size of the burst that is out
   uint32_t burst = 0;                    // allowed size of the next one
   uint32_t empties = 0;                  // rounds in a row in which it had nothing for us
-  bool had_data = false;                 // in this round it offered something, if nothing new
+  std::vector<nois::Interval> offer;     // what the neighbour promised
   std::vector<content::FileId> passed;   // files that it had nothing of in this round
 };
 
@@ -48,25 +48,25 @@ struct PathCheck {
   Instant sent{};
 };
 
+// What every datagram needs comes first: in a large swarm each cache line of it is a miss.
 struct Neighbour {
-  NeighbourId id{};
-  size_t place = 0;            // in Core::neighbours(); Core's own
   Endpoint endpoint;
-  wire::Token name = 0;        // its own name, told in referrals
-  wire::Token token_in = 0;    // it reaches us by this
-  wire::Token token_out = 0;   // we reach it by this; 0 until it told us
   bool proven = false;         // it has echoed token_in (or a cookie) from `endpoint`
   bool is_seeder = false;
-  Instant met{};
+  NeighbourId id{};
   Instant heard{};
   Account account;
-  Estimator estimator;
   Receiving receiving;
-  std::optional<PathCheck> path_check;
-  Instant digests_asked{};     // at a seeder
-  bool warned = false;         // at a seeder: it was told of pollution when it came
+  wire::Token token_out = 0;   // we reach it by this; 0 until it told us
+  Estimator estimator;
+  wire::Token token_in = 0;    // it reaches us by this
+  wire::Token name = 0;        // its own name, told in referrals
+  size_t place = 0;            // in Core::neighbours(); Core's own
   uint32_t good_metachunks = 0;  // verified ones to which it gave
   uint32_t bad_chunks = 0;       // of its own that turned out wrong
+  bool warned = false;         // at a seeder: it was told of pollution when it came
+  Instant digests_asked{};     // at a seeder
+  std::unique_ptr<PathCheck> path_check;
 };
 
 }  // namespace fb::roulette

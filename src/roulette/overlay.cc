@@ -76,15 +76,9 @@ void Overlay::contact(Instant now, const wire::Referral& referral) {
   receive_side_.start(now, core_.add_neighbour(now, referral.endpoint, referral.name));
 }
 
-Neighbour* Overlay::seeder() {
-  const auto found = std::ranges::find_if(core_.neighbours(),
-                                          [](const auto& n) { return n->is_seeder; });
-  return found == core_.neighbours().end() ? nullptr : found->get();
-}
-
 void Overlay::contact_seeder(Instant now) {
   if (!link_.joined()) return;
-  Neighbour* known = seeder();
+  Neighbour* known = core_.seeder();
   if (known != nullptr) {
     // A WELCOME under another name: the seeder has started anew and knows no neighbour.
     const bool silent = known->proven && now - known->heard > kSeederSilence;
@@ -92,7 +86,7 @@ void Overlay::contact_seeder(Instant now) {
     remove(now, *known);
   }
   Neighbour& neighbour = core_.add_neighbour(now, link_.seeder(), link_.seeder_name());
-  neighbour.is_seeder = true;
+  core_.mark_seeder(neighbour);
   receive_side_.start(now, neighbour);
 }
 
@@ -285,7 +279,7 @@ void Overlay::repair(Instant now) {
   next_repair_ = now + core_.config.partition_timeout * (int64_t{1} << doublings);
   if (downloads_.active().empty()) return;
   ++repairs_in_vain_;
-  const Neighbour* known = seeder();
+  const Neighbour* known = core_.seeder();
   if (known != nullptr && known->proven && now - known->heard <= kSeederSilence) {
     core_.send(now, Lane::kControl, *known,
                wire::RecommendRequest{downloads_.active().front()->current().info().id});

@@ -39,9 +39,6 @@ class Overlay {
   // BYE to everybody, and nothing is kept.
   void leave(Instant now, Duration lifetime);
 
-  // The seeder as a neighbour, proven or not; null when there is none.
-  [[nodiscard]] Neighbour* seeder();
-
   void advance(Instant now);
   [[nodiscard]] Instant next_deadline() const;
 

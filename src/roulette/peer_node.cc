@@ -243,7 +243,7 @@ void PeerNode::Impl::ask_for_digests(Instant now) {
       continue;
     }
     download->next_digest_request = now + kDigestInterval;
-    const Neighbour* seeder = overlay.seeder();
+    const Neighbour* seeder = core.seeder();
     if (seeder == nullptr || !seeder->proven) continue;
     core.send(now, Lane::kControl, *seeder, *wanted);
     digests_paused_until = now + kDigestPause;

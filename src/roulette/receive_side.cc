@@ -119,8 +119,8 @@ void ReceiveSide::second_handshake(Instant now, Neighbour& neighbour) {
 
 // The seeder's chunks are true, so where it is at hand it is the judge of what failed.
 Download::Asked ReceiveSide::asked_of(const Neighbour& neighbour) const {
-  const bool seeder_at_hand = std::ranges::any_of(
-      core_.neighbours(), [](const auto& n) { return n->is_seeder && n->proven; });
+  const Neighbour* seeder = core_.seeder();
+  const bool seeder_at_hand = seeder != nullptr && seeder->proven;
   return {neighbour.id, core_.config.avoid_duplicates, neighbour.is_seeder || !seeder_at_hand,
           neighbour.is_seeder};
 }
@@ -274,8 +274,9 @@ void ReceiveSide::on_data(Instant now, Neighbour& from, const wire::Data& messag
   const NeighbourId id = from.id;
   const bool told = is_new || result.outcome == Outcome::kBadDigest;
   if (told) hooks_.on_chunk(now, *download, result);  // may end the download or remove `from`
+  if (!burst_done) return;
   Neighbour* still = core_.find(id);
-  if (burst_done && still != nullptr && still->receiving.state == ReceiveState::kWaitForData) {
+  if (still != nullptr && still->receiving.state == ReceiveState::kWaitForData) {
     second_handshake(now, *still);
   }
 }

@@ -1,6 +1,7 @@
 #include "roulette/roulette_cache.h"
 
 #include <algorithm>
+#include <vector>
 
 namespace fb::roulette {
 
@@ -13,13 +14,16 @@ std::optional<NeighbourId> RouletteCache::pick(
     Rng& rng, const std::function<bool(const Slot&)>& usable) const {
   // Only usable slots take part, each with the weight of its place.
   uint64_t total = 0;
+  std::vector<size_t> places;
+  places.reserve(slots_.size());
   for (size_t i = 0; i < slots_.size(); ++i) {
-    if (usable(slots_[i])) total += i + 1;
+    if (!usable(slots_[i])) continue;
+    total += i + 1;
+    places.push_back(i);
   }
   if (total == 0) return {};
   uint64_t draw = rng.below(total);
-  for (size_t i = 0; i < slots_.size(); ++i) {
-    if (!usable(slots_[i])) continue;
+  for (const size_t i : places) {
     if (draw < i + 1) return slots_[i].neighbour;
     draw -= i + 1;
   }
