@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <functional>
 
 namespace fb::roulette {
 
@@ -76,11 +77,17 @@ std::vector<nois::Interval> top_intervals(std::vector<nois::Interval> intervals,
   for (size_t i = intervals.size(); i > 1; --i) {
     std::swap(intervals[i - 1], intervals[rng.below(i)]);
   }
-  std::partial_sort(intervals.begin(), intervals.begin() + static_cast<ptrdiff_t>(k),
-                    intervals.end(),
-                    [](const auto& a, const auto& b) { return a.length() > b.length(); });
-  intervals.resize(k);
-  return intervals;
+  // Not std::partial_sort: which of equals it prefers is up to the standard library.
+  std::vector<nois::Interval> best;
+  best.reserve(k + 1);
+  for (const nois::Interval& interval : intervals) {
+    if (best.size() == k && interval.length() <= best.back().length()) continue;
+    best.insert(std::ranges::upper_bound(best, interval.length(), std::greater{},
+                                         &nois::Interval::length),
+                interval);
+    if (best.size() > k) best.pop_back();
+  }
+  return best;
 }
 
 }  // namespace fb::roulette
