@@ -7,6 +7,22 @@
 
 namespace fb::engine {
 
+EngineStats& EngineStats::operator+=(const EngineStats& o) {
+  datagrams_sent += o.datagrams_sent;
+  bytes_sent += o.bytes_sent;
+  datagrams_received += o.datagrams_received;
+  bytes_received += o.bytes_received;
+  trains_sent += o.trains_sent;
+  trains_received += o.trains_received;
+  send_dropped += o.send_dropped;
+  receive_truncated += o.receive_truncated;
+  receive_rearmed += o.receive_rearmed;
+  segmentation_refused += o.segmentation_refused;
+  kernel_receive_drops += o.kernel_receive_drops;
+  system_calls += o.system_calls;
+  return *this;
+}
+
 std::expected<std::unique_ptr<UdpEngine>, EngineError> UdpEngine::open(
     const EngineOptions& options) {
   return open_with_seam(options, {});

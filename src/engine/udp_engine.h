@@ -60,6 +60,9 @@ struct EngineStats {
   // the next datagram that it lets in.
   uint64_t kernel_receive_drops = 0;
   uint64_t system_calls = 0;
+
+  // Of several engines together.
+  EngineStats& operator+=(const EngineStats& o);
 };
 
 class DatagramHandler {

@@ -50,6 +50,19 @@ struct Sample {
   ByteCount seeder_sent;        // in this second, on the wire
   ByteCount peers_sent;         // likewise, all peers together
   ByteCount useful;             // in this second: chunk bytes that were new to their receiver
+
+  // Of two parts of one crowd.
+  Sample& operator+=(const Sample& o) {
+    arrived += o.arrived;
+    completed += o.completed;
+    abandoned += o.abandoned;
+    failed += o.failed;
+    pool += o.pool;
+    seeder_sent += o.seeder_sent;
+    peers_sent += o.peers_sent;
+    useful += o.useful;
+    return *this;
+  }
 };
 
 // Datagrams that did not reach a node, by where they ended.

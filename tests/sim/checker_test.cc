@@ -1,0 +1,91 @@
+// A rule broken on purpose must be noticed, and by the right check. Without these the checks could
+// be empty.
+#include "catch.h"
+#include "support.h"
+
+using namespace fb;
+using namespace fb::sim;
+using namespace fb::sim::test;
+
+namespace {
+
+// The run with honest visitors' nodes changed; the checks know the scenario's own rules.
+RunResult sabotaged(const Scenario& scenario,
+                    const std::function<void(roulette::RouletteConfig&)>& sabotage) {
+  World world(scenario, 1, generated_content(scenario.content, 1));
+  world.sabotage = sabotage;
+  world.start();
+  for (int second = 1; second <= 120 && !world.idle(); ++second) {
+    world.run_until(at(second));
+    world.sample();
+  }
+  return result_of(world);
+}
+
+bool noticed(const RunResult& result, const std::string& check) {
+  return std::ranges::any_of(result.violations,
+                             [&](const Violation& v) { return v.check == check; });
+}
+
+}  // namespace
+
+TEST_CASE("nothing is noticed when nothing is broken") {
+  Scenario scenario = crowd(60, 16, kib(64));
+  scenario.network.loss = 0.05;
+  CHECK(violation_of(sabotaged(scenario, {})).empty());
+}
+
+TEST_CASE("no tit-for-tat is noticed") {
+  const auto result = sabotaged(crowd(60, 16, kib(64)), [](roulette::RouletteConfig& c) {
+    c.tab = kib(1024);
+  });
+  CHECK(noticed(result, "tit_for_tat"));
+}
+
+TEST_CASE("wrong credit is noticed") {
+  // Four bytes for each one received.
+  const auto result = sabotaged(crowd(100, 16), [](roulette::RouletteConfig& c) {
+    c.tab_percent = 300;
+    c.upload_promise = kib(1024);
+  });
+  CHECK(noticed(result, "tit_for_tat"));
+}
+
+TEST_CASE("a broken promise is noticed") {
+  const auto result = sabotaged(crowd(60, 16, kib(64)), [](roulette::RouletteConfig& c) {
+    c.upload_promise = kib(1024);
+  });
+  CHECK(noticed(result, "promise"));
+  CHECK_FALSE(noticed(result, "tit_for_tat"));
+}
+
+TEST_CASE("no retry is noticed") {
+  Scenario scenario = crowd(60, 16, kib(64));
+  scenario.network.loss = 0.1;
+  const auto result = sabotaged(scenario, [](roulette::RouletteConfig& c) {
+    c.join_timeout = seconds(3600);
+    c.handshake_timeout = c.handshake_timeout_min = c.data_timeout_min = seconds(3600);
+  });
+  CHECK(noticed(result, "stuck"));
+}
+
+TEST_CASE("a crowd of neighbours beyond the bound is noticed") {
+  const auto result = sabotaged(crowd(120, 40, kib(64)), [](roulette::RouletteConfig& c) {
+    c.degree_min = 90;
+    c.degree_max = 100;
+    c.seek_interval = milliseconds(10);
+  });
+  CHECK(noticed(result, "memory"));
+}
+
+TEST_CASE("datagrams that vanish are noticed") {
+  // A node that says it sent what never reached the network, as a world would see it that lost
+  // count: the world's own figure is changed behind its back.
+  const Scenario scenario = crowd(1, 1, kib(8));
+  World world(scenario, 1, generated_content(scenario.content, 1));
+  world.start();
+  world.run_until(at(0.2));
+  world.peer(0).payload_sent += 1;
+  world.run_until(at(60));
+  CHECK(noticed(result_of(world), "conserved"));
+}
