@@ -354,15 +354,19 @@ std::vector<Interval> IntervalSet::within(Interval range) const {
 }
 
 std::vector<Interval> IntervalSet::missing_within(Interval range) const {
-  FB_CHECK(range.first <= range.last);
   std::vector<Interval> out;
+  add_missing_within(range, out);
+  return out;
+}
+
+void IntervalSet::add_missing_within(Interval range, std::vector<Interval>& out) const {
+  FB_CHECK(range.first <= range.last);
   uint64_t next = range.first;  // 64 bits, since it passes the last id
   for (Cursor at = search(range.first); !at.done() && at->first <= range.last; ++at) {
     if (at->first > next) out.push_back({static_cast<uint32_t>(next), at->first - 1});
     next = uint64_t{at->last} + 1;
   }
   if (next <= range.last) out.push_back({static_cast<uint32_t>(next), range.last});
-  return out;
 }
 
 std::vector<Interval> IntervalSet::difference(std::span<const Interval> other) const {

@@ -67,6 +67,8 @@ class IntervalSet {
   [[nodiscard]] std::vector<Interval> within(Interval range) const;
   // The intervals of `range` (clipped to it) that are not held.
   [[nodiscard]] std::vector<Interval> missing_within(Interval range) const;
+  // The same, put behind what `out` has.
+  void add_missing_within(Interval range, std::vector<Interval>& out) const;
   // What this set holds and `other` (any order, may overlap) does not, in ascending order. An
   // interval of `other` whose first exceeds its last is skipped, since it may come from a peer.
   [[nodiscard]] std::vector<Interval> difference(std::span<const Interval> other) const;

@@ -37,7 +37,7 @@ void WindowCounter::uncount(const Endpoint& key) {
 }
 
 void BanList::add(const Endpoint& endpoint, wire::Token name) {
-  if (entries_.size() >= kBansMax) entries_.pop_front();
+  if (entries_.size() >= kBansMax) entries_.erase(entries_.begin());
   entries_.push_back({endpoint, name});
 }
 

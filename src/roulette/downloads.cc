@@ -132,18 +132,17 @@ bool Download::wants_any(std::span<const nois::Interval> offer) const {
 std::vector<nois::Interval> Download::candidates(std::span<const nois::Interval> offer,
                                                  const Asked& asked) {
   const uint32_t count = current().geometry().chunk_count();
-  std::vector<nois::Interval> out;
+  std::vector<nois::Interval> missing;
   for (const auto& interval : offer) {
     if (interval.first >= count) continue;
     const nois::Interval valid{interval.first, std::min(interval.last, count - 1)};
-    for (const auto& missing : current().held().missing_within(valid)) {
-      if (!asked.avoid_duplicates) {
-        out.push_back(missing);
-        continue;
-      }
-      const auto free = in_flight.missing_within(missing);
-      out.insert(out.end(), free.begin(), free.end());
-    }
+    current().held().add_missing_within(valid, missing);
+  }
+  std::vector<nois::Interval> out;
+  if (asked.avoid_duplicates) {
+    for (const auto& interval : missing) in_flight.add_missing_within(interval, out);
+  } else {
+    out = std::move(missing);
   }
   if (current().has_suspects()) reserve_single_sources(out, asked);
   return out;

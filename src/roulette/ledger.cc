@@ -65,10 +65,9 @@ void Ledger::on_moved(const Account& account, const Address& from, const Address
 }
 
 void Ledger::expire(Instant now) {
-  while (!lost_.empty() && lost_.front().expires <= now) {
-    forgive(lost_.front().prefix, lost_.front().bytes);
-    lost_.pop_front();
-  }
+  auto due = lost_.begin();
+  for (; due != lost_.end() && due->expires <= now; ++due) forgive(due->prefix, due->bytes);
+  lost_.erase(lost_.begin(), due);
 }
 
 void Ledger::add_debt(const Address& address, uint64_t bytes) {

@@ -9,7 +9,6 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <optional>
 #include <vector>
 
@@ -71,7 +70,7 @@ class Ledger {
   uint64_t received_ = 0;
   uint64_t stranger_total_ = 0;
   std::vector<Debt> debts_;      // few: stranger_credit_total bounds them
-  std::deque<LostDebt> lost_;
+  std::vector<LostDebt> lost_;   // oldest first
 };
 
 }  // namespace fb::roulette

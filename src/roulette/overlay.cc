@@ -1,6 +1,7 @@
 #include "roulette/overlay.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace fb::roulette {
 namespace {
@@ -28,7 +29,7 @@ Overlay::Overlay(Core& core, Downloads& downloads, SendSide& send_side, ReceiveS
 
 void Overlay::on_referrals(Instant now, const std::vector<wire::Referral>& referrals) {
   for (const wire::Referral& referral : referrals) {
-    if (waiting_.size() >= kWaitingMax) waiting_.pop_front();
+    if (waiting_.size() >= kWaitingMax) waiting_.erase(waiting_.begin());
     waiting_.push_back({referral, now + seconds(referral.expires_in_s)});
   }
   greet(now);
@@ -42,9 +43,7 @@ void Overlay::greet(Instant now) {
     next_collect_ = now + kCollectInterval;
   }
   contact_seeder(now);
-  while (!waiting_.empty()) {
-    const Waiting next = waiting_.front();
-    waiting_.pop_front();
+  for (const Waiting& next : std::exchange(waiting_, {})) {
     if (next.expires < now) {
       core_.drop(Drop::kStaleReferral);
     } else {
@@ -119,9 +118,8 @@ void Overlay::on_hello(Instant now, const Endpoint& from, const wire::Hello& mes
 
 Overlay::HalfOpen* Overlay::half_open_for(Instant now, const Endpoint& from,
                                           const wire::Hello& message) {
-  while (!half_open_.empty() && now - half_open_.front().since > kHalfOpenLifetime) {
-    half_open_.pop_front();
-  }
+  const auto is_young = [now](const HalfOpen& e) { return now - e.since <= kHalfOpenLifetime; };
+  half_open_.erase(half_open_.begin(), std::ranges::find_if(half_open_, is_young));
   uint32_t same_address = 0;
   for (HalfOpen& entry : half_open_) {
     if (entry.endpoint == from && entry.name == message.name &&

@@ -2,7 +2,6 @@
 // repairing partitions, and letting go of who is silent.
 #pragma once
 
-#include <deque>
 #include <vector>
 
 #include "roulette/core.h"
@@ -69,8 +68,8 @@ class Overlay {
   ReceiveSide& receive_side_;
   SeederLink& link_;
   WindowCounter contacts_;
-  std::deque<HalfOpen> half_open_;
-  std::deque<Waiting> waiting_;
+  std::vector<HalfOpen> half_open_;  // oldest first
+  std::vector<Waiting> waiting_;     // likewise
   std::vector<NeighbourId> dead_;
   Instant next_seek_ = Instant::never();
   Instant next_repair_ = Instant::never();

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <set>
+#include <span>
 #include <string>
 #include <utility>
 
@@ -85,6 +86,10 @@ void check_same(const IntervalSet& set, const Model& model, Rng& rng) {
   const auto inside = model.held(range);
   REQUIRE(set.within(range) == inside);
   REQUIRE(set.missing_within(range) == model.missing(range));
+  auto added = held;
+  set.add_missing_within(range, added);
+  REQUIRE(added.size() == held.size() + model.missing(range).size());
+  REQUIRE(std::ranges::equal(held, std::span(added).first(held.size())));
   uint64_t inside_count = 0;
   for (const Interval& interval : inside) inside_count += interval.length();
   REQUIRE(set.count_in(range) == inside_count);
