@@ -1,8 +1,8 @@
 // The world's events in order of time, ties in the order in which they were scheduled.
 //
-// A calendar queue (Brown 1988): a ring of buckets of 131 µs each holds the coming second, a heap
-// what is later. A bucket is sorted when its time comes, so that scheduling, the common case, is
-// one append. Events may be scheduled at any time, also before the next one that top() has shown.
+// A calendar queue (Brown 1988): a ring of buckets of half a millisecond holds the coming second, a
+// heap what is later. A bucket is sorted when its time comes, so that scheduling, the common case,
+// is one append. Events may be scheduled at any time, also before the one that top() has shown.
 #pragma once
 
 #include <algorithm>
@@ -63,8 +63,8 @@ class EventQueue {
   }
 
  private:
-  static constexpr int kBucketBits = 17;  // of nanoseconds
-  static constexpr int64_t kBuckets = 8192;
+  static constexpr int kBucketBits = 19;  // of nanoseconds
+  static constexpr int64_t kBuckets = 2048;
   struct Later {
     bool operator()(const Event& a, const Event& b) const {
       return a.when != b.when ? a.when > b.when : a.sequence > b.sequence;

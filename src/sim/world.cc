@@ -68,6 +68,9 @@ World::World(const Scenario& scenario, uint64_t seed, WorldContent content, Atta
       nats_(attachment != nullptr && attachment->nats != nullptr ? *attachment->nats : own_nats_),
       any_nat_(std::ranges::any_of(scenario.classes,
                                    [](const PeerClass& c) { return c.nat != Nat::kOpen; })),
+      any_loss_(scenario.network.loss > 0 ||
+                std::ranges::any_of(scenario.classes,
+                                    [](const PeerClass& c) { return c.loss > 0; })),
       rng_(seed ^ kFateStream ^ (attachment != nullptr ? uint64_t{attachment->shard} << 32 : 0)),
       start_(attachment != nullptr ? attachment->start : Instant{}),
       now_(start_) {
@@ -264,6 +267,7 @@ void World::enter_network(Host& sender, uint32_t target, uint32_t slot) {
 }
 
 bool World::lost(const Host& from, uint32_t target) {
+  if (!any_loss_) return false;
   const auto loss_of = [&](uint32_t number) {
     const PeerPlan* plan = number == 0 ? nullptr : plan_of(number);
     return plan != nullptr ? scenario_.classes[plan->peer_class].loss : 0.0;

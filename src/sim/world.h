@@ -150,6 +150,7 @@ class World : private HostOwner {
   NatBook own_nats_;
   NatBook& nats_;
   bool any_nat_ = false;
+  bool any_loss_ = false;
   Rng rng_;
   Instant start_{};
   Instant now_{};

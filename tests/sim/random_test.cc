@@ -1,0 +1,119 @@
+// Scenarios drawn from a seed: sizes, rates, lines, loss, churn, NATs, cheaters, a seeder that
+// restarts, a network that parts. Whatever is drawn, every rule of checker.h holds, nobody waits at
+// the end, and honest visitors that nothing happened to complete.
+//
+// FLASHBACK_SEED=n runs the one scenario of seed n; FLASHBACK_SEEDS=first:count runs so many.
+#include <cstdio>
+
+#include "catch.h"
+#include "support.h"
+
+using namespace fb;
+using namespace fb::sim;
+using namespace fb::sim::test;
+
+namespace {
+
+// Seeds whose scenario once failed; they stay.
+const std::vector<uint64_t> kOnceFailed = {};
+constexpr uint64_t kFirst = 1;
+constexpr uint64_t kCount = kSanitized ? 4 : 40;
+
+bool chance(Rng& rng, double probability) { return rng.unit() < probability; }
+
+double between(Rng& rng, double low, double high) { return low + (high - low) * rng.unit(); }
+
+Duration seconds_between(Rng& rng, double low, double high) {
+  return scale(seconds(1), between(rng, low, high));
+}
+
+PeerClass random_class(Rng& rng) {
+  PeerClass out;
+  out.link.up = {static_cast<uint64_t>(between(rng, 200e3, 4e6))};
+  out.link.down = {out.link.up.bits_per_second * (1 + rng.below(8))};
+  out.link.queue = kib(16 + rng.below(112));
+  out.delay = scale(milliseconds(100), rng.unit() * rng.unit());
+  if (chance(rng, 0.3)) out.loss = between(rng, 0, 0.03);
+  if (chance(rng, 0.3)) {
+    out.nat = static_cast<Nat>(1 + rng.below(3));
+  }
+  if (chance(rng, 0.2)) out.abandon_after = seconds_between(rng, 1, 20);
+  return out;
+}
+
+Scenario random_scenario(uint64_t seed) {
+  Rng rng(seed ^ 0x72616e64);
+  Scenario out;
+  out.content.sizes = {ByteCount{1 + rng.below(160 * 1024)}};
+  if (chance(rng, 0.3)) out.content.sizes.push_back(ByteCount{rng.below(64 * 1024)});
+  out.stop.peers = static_cast<uint32_t>(10 + rng.below(kSanitized ? 30 : 70));
+  out.arrivals.kind = static_cast<ArrivalKind>(rng.below(4));
+  out.arrivals.rate = between(rng, 1, 16);
+  out.arrivals.rate_end = between(rng, 1, 16);
+  out.arrivals.ramp = seconds_between(rng, 1, 10);
+  out.seeder.up = {static_cast<uint64_t>(between(rng, 800e3, 8e6))};
+  out.seeder.down = out.seeder.up;
+  if (chance(rng, 0.3)) out.network.loss = between(rng, 0, 0.05);
+  if (chance(rng, 0.3)) out.network.duplicate = between(rng, 0, 0.05);
+  if (chance(rng, 0.3)) out.network.reorder = between(rng, 0, 0.2);
+  if (chance(rng, 0.2)) out.network.corrupt = between(rng, 0, 0.005);
+  out.classes.clear();
+  const size_t classes = 1 + rng.below(3);
+  for (size_t i = 0; i < classes; ++i) out.classes.push_back(random_class(rng));
+  const double cheating = chance(rng, 0.3) ? between(rng, 0.02, 0.2) : 0;
+  for (PeerClass& each : out.classes) {
+    each.share = (1 - cheating) / static_cast<double>(classes);
+  }
+  if (cheating > 0) {
+    out.classes.push_back(random_class(rng));
+    out.classes.back().share = cheating;
+    out.classes.back().behaviour = static_cast<Behaviour>(1 + rng.below(3));
+    out.classes.back().abandon_after = seconds(60);  // nobody owes it anything
+  }
+  if (chance(rng, 0.2)) {
+    out.faults.seeder_down_at = seconds_between(rng, 0, 8);
+    out.faults.seeder_down_for = seconds_between(rng, 0.5, 8);
+  }
+  if (chance(rng, 0.2)) {
+    out.faults.partition_at = seconds_between(rng, 0, 8);
+    out.faults.partition_for = seconds_between(rng, 0.5, 10);
+  }
+  if (chance(rng, 0.2)) {
+    out.faults.kill_every = seconds_between(rng, 2, 6);
+    out.faults.kill_share = between(rng, 0.05, 0.5);
+  }
+  return out;
+}
+
+void check(uint64_t seed) {
+  std::printf("random scenario: FLASHBACK_SEED=%llu\n", static_cast<unsigned long long>(seed));
+  std::fflush(stdout);
+  INFO("FLASHBACK_SEED=" << seed);
+  const Scenario scenario = random_scenario(seed);
+  const RunResult result = run(scenario, seed);
+  CHECK(violation_of(result) == "");
+  CHECK(result.peers.size() == scenario.stop.peers);
+  for (const PeerRecord& peer : result.peers) {
+    const Behaviour behaviour = scenario.classes[peer.peer_class].behaviour;
+    CAPTURE(peer.number, peer.peer_class, static_cast<int>(peer.why));
+    CHECK(peer.end != PeerEnd::kNotYet);
+    CHECK(peer.end != PeerEnd::kMissing);
+    if (behaviour == Behaviour::kHonest) CHECK(peer.end != PeerEnd::kFailed);
+  }
+}
+
+}  // namespace
+
+TEST_CASE("random scenarios keep every rule") {
+  if (std::getenv("FLASHBACK_SEED") != nullptr) return check(seed_or(0));
+  uint64_t first = kFirst;
+  uint64_t count = kCount;
+  if (const char* range = std::getenv("FLASHBACK_SEEDS")) {
+    char* rest = nullptr;
+    first = std::strtoull(range, &rest, 10);
+    count = *rest == ':' ? std::strtoull(rest + 1, nullptr, 10) : 1;
+  } else {
+    for (const uint64_t seed : kOnceFailed) check(seed);
+  }
+  for (uint64_t seed = first; seed < first + count; ++seed) check(seed);
+}
