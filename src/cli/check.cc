@@ -1,10 +1,9 @@
-// fbseed check, fbpeer check and fbload check: is a configuration good, and what would be in force?
+// fbseed check and fbpeer check: is a configuration good, and what would be in force?
 #include <fmt/format.h>
 
 #include <cstdio>
 
 #include "cli/commands.h"
-#include "cli/load_config.h"
 #include "cli/log.h"
 #include "cli/peer_config.h"
 #include "cli/seed_config.h"
@@ -57,12 +56,6 @@ Command peer_check_command() {
   return check_command<PeerSettings>(
       "  fbpeer check --config fbpeer.toml    exit code 3 when it is wrong\n"
       "  fbpeer check --example > fbpeer.toml");
-}
-
-Command load_check_command() {
-  return check_command<LoadSettings>(
-      "  fbload check --config fbload.toml    exit code 3 when it is wrong\n"
-      "  fbload check --example > fbload.toml");
 }
 
 }  // namespace fb::cli

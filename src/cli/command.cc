@@ -167,7 +167,8 @@ ExitCode run_program(const Program& program, std::string_view called,
   return program.commands[at].run(values);
 }
 
-std::vector<Option> setting_options(const SettingTable& table, const std::string& command) {
+std::vector<Option> setting_options(const SettingTable& table, const std::string& command,
+                                    FileOption file) {
   std::vector<Option> out;
   const auto add = [&](std::string name, std::string value, std::string doc, bool repeated) {
     out.push_back({.name = std::move(name), .letter = 0, .value = std::move(value),
@@ -185,8 +186,11 @@ std::vector<Option> setting_options(const SettingTable& table, const std::string
     }
     add(row.flag, placeholder_of(row), std::move(doc), false);
   }
-  add("config", "FILE",
-      fmt::format("The configuration file (TOML) [${}CONFIG]", table.environment_prefix()), false);
+  if (file == FileOption::kConfig) {
+    add("config", "FILE",
+        fmt::format("The configuration file (TOML) [${}CONFIG]", table.environment_prefix()),
+        false);
+  }
   add("set", "KEY=VALUE", "Sets any key of the configuration", true);
   add("print-config", "", "Prints what is in force, and where each value comes from, and ends",
       false);

@@ -4,6 +4,7 @@
 // To add a command: write a function that returns its Command, and name it in main.cc's table.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <optional>
@@ -64,8 +65,13 @@ struct Program {
 
 // The options that a program with settings has in every such command: --config, --set,
 // --print-config, and the flags that the table gives this command.
+enum class FileOption : uint8_t {
+  kConfig,  // --config
+  kNone,    // the command has a way of its own to name the file
+};
 [[nodiscard]] std::vector<Option> setting_options(const SettingTable& table,
-                                                  const std::string& command);
+                                                  const std::string& command,
+                                                  FileOption file = FileOption::kConfig);
 // The layers above the defaults, from the command line and the process's environment.
 [[nodiscard]] Sources sources_of(const Arguments& arguments, const SettingTable& table,
                                  const std::string& command);

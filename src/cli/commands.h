@@ -13,6 +13,7 @@ namespace fb::cli {
 [[nodiscard]] Command peer_gateway_command();
 [[nodiscard]] Command peer_check_command();
 
+[[nodiscard]] Command load_sim_command();
 [[nodiscard]] Command load_run_command();
 [[nodiscard]] Command load_check_command();
 

@@ -13,12 +13,13 @@ enum class ExitCode : int {
   kUnreachable = 4,    // the seeder cannot be reached
   kNotFound = 5,       // the site has no such file
   kLocal = 6,          // trouble on this machine: disk, permissions, port in use
+  kNotAsExpected = 7,  // a laboratory run: an [expect] or a rule of the protocol did not hold
   kInterrupted = 130,  // SIGINT, as shells count it: 128 + 2
 };
 
 inline constexpr std::string_view kExitCodesHelp =
     "Exit codes: 0 done; 1 could not be completed; 2 wrong usage; 3 wrong configuration;\n"
     "4 the seeder cannot be reached; 5 not found; 6 trouble on this machine (disk,\n"
-    "permissions, port in use); 130 interrupted.";
+    "permissions, port in use); 7 not as expected (fbload); 130 interrupted.";
 
 }  // namespace fb::cli

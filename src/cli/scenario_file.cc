@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <iterator>
+#include <system_error>
 
 #include "cli/load_link.h"
 #include "cli/nearest.h"
@@ -111,6 +112,19 @@ void load_trace(ScenarioSettings& settings, const std::string& file,
   }
 }
 
+void check_site(ScenarioSettings& settings, const ScenarioSources& sources,
+                std::vector<Complaint>& complaints) {
+  if (settings.config.scenario.content.site.empty()) return;
+  if (sources.content == ContentFrom::kTarget) return;
+  const Setting& row = *settings.table.find("content.site");
+  const std::string path = path_beside(row, sources.settings.file);
+  std::error_code error;
+  if (std::filesystem::is_directory(path, error)) return;
+  complaints.push_back(
+      {row.origin.layer, row.origin.text,
+       fmt::format("{}: {}", path, error ? error.message() : "is not a directory")});
+}
+
 }  // namespace
 
 LoadedScenario load_scenario(ScenarioSources sources) {
@@ -135,6 +149,7 @@ LoadedScenario load_scenario(ScenarioSources sources) {
   // What contradicts what is only known of values that were understood.
   if (!out.complaints.empty()) return out;
   out.complaints = check_scenario(settings, sources.content);
+  check_site(settings, sources, out.complaints);
   auto more = check_roulette(settings.table, settings.config.scenario.roulette);
   std::ranges::move(more, std::back_inserter(out.complaints));
   return out;

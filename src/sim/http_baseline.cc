@@ -90,6 +90,7 @@ class Server {
   [[nodiscard]] bool arriving() const { return arriving_; }
   [[nodiscard]] bool idle() const { return !arriving_ && sample_.pool == 0; }
   [[nodiscard]] uint32_t expected() const { return population_.expected(); }
+  [[nodiscard]] uint64_t events() const { return events_; }
   Sample sample();
   void report(RunResult& result);
 

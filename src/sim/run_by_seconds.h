@@ -11,7 +11,7 @@
 namespace fb::sim {
 
 // `Crowd` has start() behind it and offers run_until(), sample(), idle(), arriving(),
-// stop_arrivals(), expected() and report(), as World does.
+// stop_arrivals(), expected(), events() and report(), as World does.
 template <typename Crowd>
 RunResult run_by_seconds(const Scenario& scenario, uint64_t seed, Crowd& crowd,
                          const OnSecond& on_second) {
@@ -28,7 +28,7 @@ RunResult run_by_seconds(const Scenario& scenario, uint64_t seed, Crowd& crowd,
     if (scenario.stop.rule == StopRule::kStabilisedPool && pool.stabilised_at()) {
       crowd.stop_arrivals();
     }
-    const bool stopped = !on_second({sample, crowd.expected(), crowd.arriving()});
+    const bool stopped = !on_second({sample, crowd.expected(), crowd.arriving(), crowd.events()});
     result.interrupted = stopped;
     if (stopped || (!crowd.arriving() && !scenario.stop.drain)) break;
   }

@@ -25,6 +25,7 @@ struct Progress {
   Sample sample;
   uint32_t expected = 0;   // visitors that will come; 0: not known
   bool arriving = true;    // false: everybody came, the rest is finishing
+  uint64_t events = 0;     // handled so far
 };
 // False ends the run; what was measured so far is reported.
 using OnSecond = std::function<bool(const Progress&)>;

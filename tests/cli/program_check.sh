@@ -15,7 +15,7 @@ trap cleanup EXIT
 cd -- "$here"
 export HOME=$here XDG_STATE_HOME=$here/state LC_ALL=C.UTF-8
 unset STATE_DIRECTORY NOTIFY_SOCKET
-for name in fbseed fbpeer; do ln -s -- "$flashback" "$name"; done
+for name in fbseed fbpeer fbload; do ln -s -- "$flashback" "$name"; done
 
 fail() {
   echo "FAILED: $*"
@@ -99,6 +99,94 @@ expect 0 ./fbpeer check
 expect 0 ./fbseed check --example
 cp out example.toml
 expect 0 ./fbseed check --config example.toml
+
+# --- the laboratory in virtual time
+expect 0 ./fbload check --example
+cp out example.toml
+expect 0 ./fbload check example.toml
+says out '# ok'
+expect 0 ./fbload check example.toml --set stop.peers=7
+says out 'peers = 7  # --set stop.peers'
+printf '[content]\nsizes = ["4KiB"]\n[stop]\npeers = 40\n[class.dsl]\n[class.lte]\nshare = "25%%"\n' >s.toml
+printf '[arrivals]\nrate = 32\n[class.dsl]\nupp = "1Mbit"\n' >bad.toml
+expect 3 ./fbload check s.toml bad.toml
+says out 's.toml: ok'
+says err 'bad.toml:2:8: arrivals.rate: "32" has no unit; write "32/s"'
+says err 'bad.toml:4:1: unknown key "class.dsl.upp"; did you mean "class.dsl.up"?'
+expect 3 ./fbload sim bad.toml
+expect 3 ./fbload sim missing.toml
+says err 'missing.toml: cannot be read: No such file or directory'
+expect 3 env FBLOAD_STOP_PEERS=many ./fbload sim s.toml
+expect 2 ./fbload sim s.toml --arrivals 32
+says err '--arrivals: "32" has no unit; write "32/s"'
+expect 2 ./fbload sim s.toml --set class.dls.up=1Mbit
+says err 'did you mean "dsl"?'
+expect 2 ./fbload sim s.toml --link 1Mbit,1ms
+says err '--link: the scenario has 2 classes'
+expect 6 ./fbload sim s.toml --json nowhere/a.json
+says err '--json nowhere/a.json: cannot be written: No such file or directory'
+
+expect 0 ./fbload sim s.toml --seed 5 --json a.json --csv a.csv --peers-csv peers.csv --quiet
+says out '40 arrived, 40 complete'
+says out 'seed 5'
+[[ ! -s err ]] || fail 'a quiet run is not quiet'
+[[ $(wc -l <peers.csv) == 41 ]] || fail 'not a line a visitor'
+[[ $(wc -l <a.csv) -ge 2 ]] || fail 'not a line a second'
+expect 0 ./fbload sim s.toml --seed 5 --json -
+cmp out a.json || fail 'the same seed gives another result'
+expect 0 bash -c './fbload sim - --seed 5 --json b.json <s.toml'
+cmp a.json b.json || fail 'standard input is not the same scenario'
+expect 0 ./fbload sim s.toml --seed 6 --json -
+cmp -s out a.json && fail 'another seed gives the same result'
+expect 0 env FBLOAD_CONFIG=s.toml FBLOAD_SEED=5 ./fbload sim --json -
+cmp out a.json || fail 'the scenario of a variable is another one'
+expect 0 ./fbload sim s.toml --print-config
+cp out printed.toml
+expect 0 ./fbload sim printed.toml --seed 5 --json -
+cmp out a.json || fail 'the printed scenario is another one'
+expect 2 ./fbload sim s.toml --json - --csv -
+says err 'only one file can be the standard output'
+
+expect 7 ./fbload sim s.toml --seed 5 --set expect.mean_s_max=0.001
+says out 'NOT MET'
+expect 7 ./fbload sim s.toml --seed 5 --set class.lte.mean_s_max=0.001 --json -
+says err 'lte'
+expect 1 ./fbload sim s.toml --set stop.limit=200ms
+says out '0 complete'
+expect 0 ./fbload sim s.toml --set stop.limit=200ms --set expect.incomplete_max=99
+
+mkdir web
+echo '<p>hello' >web/index.html
+head -c 9000 /dev/urandom >web/picture
+printf '[content]\nsite = "web"\n[stop]\npeers = 9\n' >web.toml
+expect 0 ./fbload sim web.toml
+expect 0 ./fbload sim web.toml --path picture
+expect 5 ./fbload sim web.toml --path pictures
+says err 'did you mean picture?'
+expect 2 ./fbload sim web.toml --set content.sizes=4KiB --set content.site=web
+expect 3 env FBLOAD_CONTENT_SITE=nowhere ./fbload sim s.toml
+says err 'nowhere: No such file or directory'
+printf 'seconds\n0\n0.5\n0.25\n' >t.csv
+printf '[arrivals]\nkind = "trace"\ntrace = "t.csv"\n' >trace.toml
+expect 3 ./fbload sim trace.toml
+says err 't.csv:4: 0.25 s comes after 0.5 s; arrivals must ascend'
+sed -i '$d' t.csv
+expect 0 ./fbload sim trace.toml
+says out '2 arrived, 2 complete'
+expect 0 ./fbload sim s.toml --set client=http
+says out 'http'
+
+# An interrupt ends the run, and what was measured is reported.
+./fbload sim --peers 1000000 --arrivals 400/s --set stop.limit=2h --json stopped.json >out 2>err &
+sim=$!
+pids+=("$sim")
+until_true grep -q 'complete [1-9]' err
+kill -INT "$sim"
+code=0
+wait "$sim" || code=$?
+[[ $code == 130 ]] || fail "an interrupted simulation ended with $code"
+says out 'INTERRUPTED'
+grep -q '"interrupted": true' stopped.json || fail 'the result does not say that it was interrupted'
 
 # --- keys
 expect 0 ./fbseed keygen --out k

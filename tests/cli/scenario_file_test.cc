@@ -270,7 +270,7 @@ TEST_CASE("values that contradict each other are told", "[scenario]") {
   CHECK(complaints_of("[network]\naccess_min = \"9ms\"\naccess_max = \"8ms\"\n") ==
         Sentences{"s.toml:2:14: network.access_min (9ms) must not be more than network.access_max "
                   "(8ms)"});
-  CHECK(complaints_of("[content]\nsite = \"x\"\nsizes = [\"4KiB\"]\n") ==
+  CHECK(complaints_of("[content]\nsite = \".\"\nsizes = [\"4KiB\"]\n") ==
         Sentences{"s.toml:3:9: content.sizes and content.site are both given; a site's files have "
                   "their sizes"});
   CHECK(complaints_of("[content]\npath = \"x\"\n") ==
@@ -289,10 +289,10 @@ TEST_CASE("what is set on top of a scenario replaces what it made useless", "[sc
   const std::string ramp = "[arrivals]\nkind = \"ramp\"\nrate_end = \"9/s\"\nramp = \"3s\"\n";
   const auto poisson = loaded(ramp, {"arrivals.kind=poisson"});
   CHECK(scenario_of(poisson).arrivals.ramp == Duration{});
-  const auto site = loaded("[content]\nsizes = [\"4KiB\"]\n", {"content.site=x"});
+  const auto site = loaded("[content]\nsizes = [\"4KiB\"]\n", {"content.site=."});
   CHECK(scenario_of(site).content.sizes.empty());
-  CHECK(scenario_of(site).content.site == "x");
-  const auto sizes = loaded("[content]\nsite = \"x\"\n", {"content.sizes=4KiB,1MiB"});
+  CHECK(scenario_of(site).content.site == ".");
+  const auto sizes = loaded("[content]\nsite = \".\"\n", {"content.sizes=4KiB,1MiB"});
   CHECK(scenario_of(sizes).content.sizes == std::vector{kib(4), kib(1024)});
   CHECK(scenario_of(sizes).content.site.empty());
   for (const auto* from : {&poisson, &site, &sizes}) {
