@@ -16,5 +16,7 @@ namespace fb::cli {
 [[nodiscard]] Command load_sim_command();
 [[nodiscard]] Command load_run_command();
 [[nodiscard]] Command load_check_command();
+[[nodiscard]] Command load_compare_command();
+[[nodiscard]] Command load_report_command();
 
 }  // namespace fb::cli

@@ -13,7 +13,7 @@ enum class ExitCode : int {
   kUnreachable = 4,    // the seeder cannot be reached
   kNotFound = 5,       // the site has no such file
   kLocal = 6,          // trouble on this machine: disk, permissions, port in use
-  kNotAsExpected = 7,  // a laboratory run: an [expect] or a rule of the protocol did not hold
+  kNotAsExpected = 7,  // fbload: an [expect], a rule of the protocol, --fail-if-worse
   kInterrupted = 130,  // SIGINT, as shells count it: 128 + 2
 };
 

@@ -123,7 +123,7 @@ bool is_flat(const Json& json) {
 // the shortest text that reads back as the same, so it depends on nothing else.
 void write(std::string& out, const Json& json, size_t indent, bool row) {
   if (row || !json.is_structured() || json.empty()) {
-    out += json.dump(-1, ' ', false, Json::error_handler_t::replace);
+    out += dump_line(json);
     return;
   }
   out += json.is_object() ? '{' : '[';
@@ -133,7 +133,7 @@ void write(std::string& out, const Json& json, size_t indent, bool row) {
     first = false;
     out.append(indent + 2, ' ');
     if (json.is_object()) {
-      out += Json(key).dump(-1, ' ', false, Json::error_handler_t::replace) + ": ";
+      out += dump_line(key) + ": ";
     }
     write(out, value, indent + 2, json.is_array() && is_flat(value));
   }

@@ -9,9 +9,9 @@ namespace {
 std::string_view name_of(sim::Behaviour behaviour) {
   switch (behaviour) {
     case sim::Behaviour::kHonest: return "honest";
-    case sim::Behaviour::kFreeRider: return "free_rider";
+    case sim::Behaviour::kFreeRider: return "free-rider";
     case sim::Behaviour::kPolluter: return "polluter";
-    case sim::Behaviour::kLargeView: return "large_view";
+    case sim::Behaviour::kLargeView: return "large-view";
   }
   return "unknown";
 }
@@ -19,8 +19,8 @@ std::string_view name_of(sim::Behaviour behaviour) {
 std::string_view name_of(sim::Nat nat) {
   switch (nat) {
     case sim::Nat::kOpen: return "open";
-    case sim::Nat::kAddressRestricted: return "address_restricted";
-    case sim::Nat::kPortRestricted: return "port_restricted";
+    case sim::Nat::kAddressRestricted: return "address-restricted";
+    case sim::Nat::kPortRestricted: return "port-restricted";
     case sim::Nat::kSymmetric: return "symmetric";
   }
   return "unknown";
@@ -30,7 +30,7 @@ std::string_view name_of(sim::ArrivalKind kind) {
   switch (kind) {
     case sim::ArrivalKind::kConstant: return "constant";
     case sim::ArrivalKind::kPoisson: return "poisson";
-    case sim::ArrivalKind::kOneShot: return "one_shot";
+    case sim::ArrivalKind::kOneShot: return "one-shot";
     case sim::ArrivalKind::kRamp: return "ramp";
     case sim::ArrivalKind::kTrace: return "trace";
   }
@@ -41,7 +41,7 @@ std::string_view name_of(sim::StopRule rule) {
   switch (rule) {
     case sim::StopRule::kNumber: return "number";
     case sim::StopRule::kDuration: return "duration";
-    case sim::StopRule::kStabilisedPool: return "stabilised_pool";
+    case sim::StopRule::kStabilisedPool: return "stabilised-pool";
   }
   return "unknown";
 }

@@ -140,10 +140,11 @@ void add_classes(std::string& out, const LoadSummary& s) {
 
 void add_verdict(std::string& out, const LoadSummary& s) {
   if (s.interrupted) add(out, "INTERRUPTED", "what was measured until then");
-  for (const std::string& each : host_limits(s)) {
+  const std::vector<std::string> limits = host_limits(s);
+  if (!limits.empty()) {
     add(out, "WARNING", "this host was the limit, the times are not the protocol's:");
-    add(out, "", each);
   }
+  for (const std::string& each : limits) add(out, "", each);
   for (const std::string& each : s.unmet) add(out, "NOT MET", each);
   for (const sim::Violation& each : s.violations) {
     add(out, "VIOLATED", fmt::format("{} at {:.3f} s: {}", each.check, each.at.seconds(),

@@ -22,7 +22,8 @@ std::vector<Program> programs() {
   out.push_back({"peer", "fbpeer", "Visits a site through its swarm.", "",
                  {peer_get_command(), peer_gateway_command(), peer_check_command()}});
   out.push_back({"load", "fbload", "Sends crowds of visitors to a site, to see what happens.", "",
-                 {load_sim_command(), load_run_command(), load_check_command()}});
+                 {load_sim_command(), load_run_command(), load_check_command(),
+                  load_compare_command(), load_report_command()}});
   return out;
 }
 

@@ -37,6 +37,11 @@ using Json = nlohmann::ordered_json;
           {"system_calls", e.system_calls}};
 }
 
+// One value on one line.
+[[nodiscard]] inline std::string dump_line(const Json& json) {
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
 // Paths may be any bytes; JSON is UTF-8, so what is not becomes U+FFFD.
 [[nodiscard]] inline std::string dump(const Json& json) {
   return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
