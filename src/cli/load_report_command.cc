@@ -50,7 +50,7 @@ Command load_report_command() {
           .examples = "  fbload report result.json page.html\n"
                       "  fbload report 8.json 16.json 32.json page.html --title 'By rate'",
           .options = {{.name = "FILES", .value = {},
-                       .doc = "RESULT.json [...] OUT.html: results of fbload, and last the page to write",
+                       .doc = "RESULT.json [...] OUT.html: results of fbload, and last the page",
                        .positional = true, .required = true, .repeated = true},
                       {.name = "title", .value = "TEXT", .doc = "The title of several runs"}},
           .run = run};

@@ -111,7 +111,8 @@ TEST_CASE("noise of the mean is by batches in the order of arrival", "[load_summ
   result.peers.push_back(completed_peer(39, 1000));
   REQUIRE(of(result).all.completion_seconds.mean_error);
   CHECK(*of(result).all.completion_seconds.mean_error == 0);
-  // Twenty batches of two with means of 1 to 20 s: standard deviation sqrt(35), error sqrt(35 / 20).
+  // Twenty batches of two with means of 1 to 20 s: standard deviation sqrt(35);
+  // error sqrt(35 / 20).
   for (uint32_t i = 0; i < 40; ++i) result.peers[i].took = seconds(i / 2 + 1);
   CHECK(*of(result).all.completion_seconds.mean_error == Catch::Approx(std::sqrt(35.0 / 20)));
   // The same times in another order: neighbours differ, batches do not.
