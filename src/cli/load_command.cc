@@ -11,6 +11,7 @@
 #include <filesystem>
 #include <iterator>
 
+#include "cli/load_html.h"
 #include "cli/log.h"
 #include "cli/nearest.h"
 #include "cli/report.h"
@@ -21,7 +22,7 @@ namespace fb::cli {
 namespace {
 
 constexpr const char* kStandardOutput = "-";
-constexpr const char* kOutputs[] = {"json", "csv", "peers-csv"};
+constexpr const char* kOutputs[] = {"json", "csv", "peers-csv", "report"};
 
 ExitCode failed(ExitCode code, const std::string& sentence) {
   log_error(sentence);
@@ -127,6 +128,7 @@ bool write_outputs(const Arguments& arguments, const LoadStart& start, const Loa
   write("json", [&] { return to_json(summary); });
   write("csv", [&] { return time_series_csv(result); });
   write("peers-csv", [&] { return peers_csv(start.scenario(), result); });
+  write("report", [&] { return html_report(to_json(summary)); });
   return good;
 }
 
@@ -146,6 +148,7 @@ std::vector<Option> load_options(const std::string& command) {
        .doc = "Writes the result as JSON; -: instead of the table"},
       {.name = "csv", .value = "FILE", .doc = "Writes a line a second as CSV"},
       {.name = "peers-csv", .value = "FILE", .doc = "Writes a line a visitor as CSV"},
+      {.name = "report", .value = "FILE", .doc = "Writes a page with plots (HTML)"},
       {.name = "quiet", .letter = 'q', .value = {}, .doc = "No live line"},
   };
   if (command == "run") {

@@ -138,7 +138,8 @@ std::map<std::string, const Json*> classes_of(const Json& run) {
 std::map<std::string, std::string> parameters_of(const Json& run) {
   std::map<std::string, std::string> out;
   const auto add = [&](const std::string& prefix, const Json& json) {
-    for (const auto& [pointer, value] : json.flatten().items()) {
+    const Json flat = json.flatten();
+    for (const auto& [pointer, value] : flat.items()) {
       if (!pointer.empty()) out[prefix + dotted(pointer)] = dump_line(value);
     }
   };

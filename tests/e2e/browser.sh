@@ -3,26 +3,7 @@
 # script, a frame, and a link to another page, with no failed request.
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 
-browser=''
-for name in chromium chromium-browser google-chrome chrome chromium-headless-shell; do
-  if command -v "$name" >/dev/null 2>&1; then
-    browser=$name
-    break
-  fi
-done
-[[ -n $browser ]] || skip 'Chromium is not installed'
-
-flags=(--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-dev-shm-usage
-  --disable-background-networking --disable-component-update --disable-sync --hide-scrollbars
-  --no-proxy-server --window-size=800,600)
-browse() {  # NAME ARGUMENT...: a profile of its own for each visit, so that nothing is cached
-  local name=$1
-  shift
-  timeout -k 5 80 "$browser" "${flags[@]}" --user-data-dir="$scratch/profile-$name" \
-    --virtual-time-budget=30000 "$@" >"$name.out" 2>"$name.err" </dev/null
-}
-browse probe --dump-dom 'data:text/html,<p>works' && grep -q works probe.out ||
-  skip "$browser does not start here: $(grep -m 1 -iE 'error|fatal|cannot' probe.err || echo 'no page')"
+needs_browser
 
 mkdir -p site/{css,img,js,pages,data}
 # One pixel.

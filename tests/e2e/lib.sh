@@ -154,3 +154,30 @@ kill_hard() {  # NAME
   { kill -KILL "${pid[$1]}" && wait "${pid[$1]}"; } 2>/dev/null || true
   unset "pid[$1]"
 }
+
+# A Chromium for `browse`; skips the test when there is none, or when it does not start here.
+browser=''
+needs_browser() {
+  local name
+  for name in chromium chromium-browser google-chrome chrome chromium-headless-shell; do
+    if command -v "$name" >/dev/null 2>&1; then
+      browser=$name
+      break
+    fi
+  done
+  [[ -n $browser ]] || skip 'Chromium is not installed'
+  browse probe --dump-dom 'data:text/html,<p>works' && grep -q works probe.out ||
+    skip "$browser does not start here: $(grep -m 1 -iE 'error|fatal|cannot' probe.err || echo 'no page')"
+}
+
+# Without a screen; a profile of its own for each visit, so that nothing is cached. To NAME.out and
+# NAME.err.
+browse() {  # NAME ARGUMENT...
+  local name=$1
+  shift
+  timeout -k 5 80 "$browser" --headless --no-sandbox --disable-gpu --disable-quic --no-first-run \
+    --disable-dev-shm-usage --disable-background-networking --disable-component-update \
+    --disable-sync --hide-scrollbars --no-proxy-server --window-size=800,600 \
+    --user-data-dir="$scratch/profile-$name" --virtual-time-budget=30000 "$@" \
+    >"$name.out" 2>"$name.err" </dev/null
+}
