@@ -186,7 +186,7 @@
   function runTitle(run) {
     const header = element(main, 'header');
     element(header, 'h1', '', titleOf(run));
-    const profile = run.profile === 'http' ? 'plain HTTP' : `Flashback, profile ${run.profile}`;
+    const profile = run.profile === 'http' ? 'Plain HTTP' : `Flashback, profile ${run.profile}`;
     const where = run.mode === 'real' ? 'in real time over sockets' : 'simulated in virtual time';
     element(header, 'div', 'soft', `${profile} · ${where} · seed ${run.seed}`);
   }
@@ -247,11 +247,11 @@
         ? `its file: ${bytesText(run.received_bytes_mean)}` : 'nobody completed');
   }
 
-  // A step for each visitor, or for each of so many, on to `end`, where the slowest of all came.
+  // A step for each visitor, or for each of so many; and on to `end` when some were left unserved.
   function cdfOf(block, end) {
+    if (block.completed === 0) return [[0, 0], [end, 0]];
     const points = block.completion_cdf
       .map(([seconds, visitors]) => [seconds, 100 * visitors / Math.max(1, block.arrived)]);
-    if (points.length === 0) return [];
     const most = points[points.length - 1][1];
     return [[0, 0], [points[0][0], 0], ...points, ...(most < 100 ? [[end, most]] : [])];
   }
@@ -270,7 +270,7 @@
         + (log ? ' Logarithmic time axis.' : ''),
     });
     if (run.completed === 0) return Charts.empty(figure, 'Nobody completed.');
-    const end = run.completion_seconds.max;
+    const end = run.completion_seconds.max * 1.04;
     const series = [{name: 'all', points: cdfOf(run, end), style: 0, step: true}];
     if (isAll(run)) {
       run.classes.filter(c => c.arrived > 0).slice(0, 12).forEach((c, i) => series.push(
@@ -305,8 +305,12 @@
   }
 
   function poolChart(parent, run) {
+    const at = run.pool.stabilised_at_s;
+    const late = run.pool.stabilised && run.samples.length > 0 && !run.samples.some(s => s.at_s > at
+      && s.arrived > (run.samples.find(o => o.at_s >= at)?.arrived ?? 0));
     const stable = run.pool.stabilised
-      ? ` It stopped growing after ${spanText(run.pool.stabilised_at_s)}, by the paper’s rule.`
+      ? ` It stopped growing after ${spanText(at)}, by the paper’s rule`
+        + `${late ? '; but nobody came any more then.' : '.'}`
       : ' By the paper’s rule it never stopped growing.';
     const figure = Charts.figure(parent, {
       title: 'Visitors under way',
@@ -553,7 +557,7 @@
     const shown = runs.slice(0, 16);
     const each = points => shown.map((r, i) => ({name: names[i], points: points(r), style: i}));
     const known = runs.filter(r => r.completed > 0).map(r => r.completion_seconds);
-    const end = d3.max(known, t => t.max);
+    const end = (d3.max(known, t => t.max) ?? 1) * 1.04;
     const log = end > 12 * d3.min(known, t => t.p50);
     Charts.lines(Charts.figure(figures, {title: 'How long visitors waited',
       note: 'Per cent of all visitors who had their file within a time.', wide: true}),

@@ -427,7 +427,9 @@ const Charts = (() => {
       }
       const height = 270;
       const svg = canvas(plot, width, height, `${y.label} by ${x.label}`);
-      const yScale = scaleOf(y, counts, [height - 44, 26]);
+      // Above the bars there is room for the marks' labels.
+      const above = d3.max(counts) * (marks.length > 0 ? 1.15 : 1);
+      const yScale = scaleOf(y, counts.concat([above]), [height - 44, 26]);
       const yTicks = ticksOf(yScale, {...y, whole: true}, 5);
       const box = boxOf(width, height, yTicks, y.format ?? plain);
       const axis = {...x, log: true, min: low / 1.03, max: low * Math.pow(factor, count) * 1.03};
