@@ -48,7 +48,7 @@
     : `${words.slice(0, -1).join(', ')} and ${words[words.length - 1]}`);
   const titleOf = run => run.title || 'Untitled run';
 
-  // ---- parts of the page -------------------------------------------------------------------------
+  // ---- parts of the page -----------------------------------------------------------------------
 
   function element(parent, name, className, text) {
     const out = document.createElement(name);
@@ -90,7 +90,7 @@
     return out;
   }
 
-  // ---- the scenario in words ---------------------------------------------------------------------
+  // ---- the scenario in words -------------------------------------------------------------------
 
   const lineText = link => (link.up_bits_per_second === link.down_bits_per_second
     ? `${rateText(link.up_bits_per_second)} each way`
@@ -162,8 +162,8 @@
         + 'vanish without a word.');
     }
     if (f.partition_for_s > 0) {
-      out.push(`After ${spanText(f.partition_at_s)}, ${percent(f.partition_share)} are cut off from `
-        + `all others for ${spanText(f.partition_for_s)}.`);
+      out.push(`After ${spanText(f.partition_at_s)}, ${percent(f.partition_share)} are cut off `
+        + `from all others for ${spanText(f.partition_for_s)}.`);
     }
     return out.join(' ');
   }
@@ -176,8 +176,8 @@
       one ? `Each visitor's line: ${classText(run.classes[0])}.`
         : `The visitors are of ${run.classes.length} classes, described below.`,
       networkText(s.network), faultsText(s.faults),
-      run.warm_up_visitors > 0 ? `The first ${plural(run.warm_up_visitors, 'visitor')}, who came in `
-        + `the first ${spanText(s.warm_up_s)}, are served but not counted.` : '',
+      run.warm_up_visitors > 0 ? `The first ${plural(run.warm_up_visitors, 'visitor')}, who came `
+        + `in the first ${spanText(s.warm_up_s)}, are served but not counted.` : '',
     ].filter(Boolean).join(' ');
   }
 
@@ -196,7 +196,8 @@
     const problems = [
       ...(run.checks.violations > 0
         ? [[`${plural(run.checks.violations, 'check')} of the protocol did not hold`,
-          run.checks.listed.map(v => `${v.check} at ${fixed(v.at_s, 3)}${thin}s: ${v.what}`)]] : []),
+          run.checks.listed.map(v => `${v.check} at ${fixed(v.at_s, 3)}${thin}s: ${v.what}`)]]
+        : []),
       ...(run.unmet.length > 0
         ? [[`${plural(run.unmet.length, 'expectation')} not met`, run.unmet]] : []),
       ...(host.length > 0
@@ -215,7 +216,8 @@
       + d3.sum(run.classes, c => ['mean_s_max', 'p95_s_max', 'incomplete_max']
         .filter(k => isNumber(c.scenario[k])).length);
     const held = expected === 0 ? 'All checks held'
-      : `All checks held, and ${expected === 1 ? 'the expectation' : `all ${expected} expectations`}`;
+      : `All checks held, and ${
+        expected === 1 ? 'the expectation' : `all ${expected} expectations`}`;
     const left = run.incomplete > 0 ? `; ${plural(run.incomplete, 'visitor')} unfinished` : '';
     element(element(main, 'div', 'verdict'), 'strong', '',
       run.arrived === 0 ? 'No visitor came that is counted' : held + left);
@@ -239,9 +241,9 @@
       `of ${plural(run.arrived, 'visitor')}${others.length ? `; ${others.join(', ')}` : ''}`,
       run.incomplete > 0);
     const share = run.chunk_bytes.seeder_share;
-    tile(tiles, 'The site sent', ...scaled(run.seeder_bytes, 1024, ['B', 'KiB', 'MiB', 'GiB', 'TiB'])
-      .split(thin), run.profile === 'http' ? `${speedText(run.seeder_bits_per_second ?? 0)} on average`
-      : `${percent(share)} of what visitors got`);
+    tile(tiles, 'The site sent', ...bytesText(run.seeder_bytes).split(thin),
+      run.profile === 'http' ? `${speedText(run.seeder_bits_per_second ?? 0)} on average`
+        : `${percent(share)} of what visitors got`);
     tile(tiles, 'Each received', ratioText(run.received_ratio),
       isNumber(run.received_ratio) ? times : '', isNumber(run.received_ratio)
         ? `its file: ${bytesText(run.received_bytes_mean)}` : 'nobody completed');
@@ -258,6 +260,11 @@
   // Log axes where a tail would squeeze everybody else into a corner.
   const isLong = block => isNumber(block.completion_seconds.max)
     && block.completion_seconds.max > 12 * block.completion_seconds.p50;
+  // More lines than this cannot be told apart.
+  const classesShown = 12;
+  const runsShown = 16;
+  const cutNote = (all, shown, what) =>
+    (all.length > shown ? ` Only the first ${shown} ${what}.` : '');
   const isAll = run => run.classes.length > 1;
 
   function completionChart(parent, run) {
@@ -267,18 +274,18 @@
       note: 'Per cent of all visitors who had their file within a time. A curve that ends below '
         + '100 % leaves the others unserved.'
         + (isNumber(run.limit_seconds) ? ' The dotted line is the physical limit.' : '')
-        + (log ? ' Logarithmic time axis.' : ''),
+        + (log ? ' Logarithmic time axis.' : '') + cutNote(run.classes, classesShown, 'classes'),
     });
     if (run.completed === 0) return Charts.empty(figure, 'Nobody completed.');
     const end = run.completion_seconds.max * 1.04;
     const series = [{name: 'all', points: cdfOf(run, end), style: 0, step: true}];
     if (isAll(run)) {
-      run.classes.filter(c => c.arrived > 0).slice(0, 12).forEach((c, i) => series.push(
+      run.classes.filter(c => c.arrived > 0).slice(0, classesShown).forEach((c, i) => series.push(
         {name: c.name, points: cdfOf(c, end), style: i + 1, step: true}));
     }
-    const marks = isNumber(run.limit_seconds)
-      ? [{axis: 'x', value: run.limit_seconds, label: `limit ${fixed(run.limit_seconds, 2)}${thin}s`,
-        left: true}] : [];
+    const limit = run.limit_seconds;
+    const marks = isNumber(limit)
+      ? [{axis: 'x', value: limit, label: `limit ${fixed(limit, 2)}${thin}s`, left: true}] : [];
     return Charts.lines(figure, {
       x: {label: 'seconds since arrival', log},
       y: {label: 'per cent of visitors', min: 0, max: 100},
@@ -289,13 +296,15 @@
   function histogramChart(parent, run) {
     const figure = Charts.figure(parent, {
       title: 'Completion times',
-      note: 'Completed visitors by the time that they waited. Logarithmic time axis: all bars stand '
-        + 'for the same ratio.',
+      note: 'Completed visitors by the time that they waited. Logarithmic time axis: all bars '
+        + 'stand for the same ratio.',
     });
     const marks = [];
     const t = run.completion_seconds;
     if (isNumber(t.p50)) marks.push({axis: 'x', value: t.p50, label: 'median'});
-    if (isNumber(t.p95) && t.p95 > t.p50 * 1.02) marks.push({axis: 'x', value: t.p95, label: '95 %'});
+    if (isNumber(t.p95) && t.p95 > t.p50 * 1.02) {
+      marks.push({axis: 'x', value: t.p95, label: '95 %'});
+    }
     Charts.histogram(figure, {
       bins: run.completion_histogram,
       x: {label: 'seconds since arrival'},
@@ -335,7 +344,8 @@
   function progressChart(parent, run) {
     const figure = Charts.figure(parent, {
       title: 'Come and gone',
-      note: 'Visitors so far, those of the warm-up too. Who has arrived and is on none of the other lines is under way.',
+      note: 'Visitors so far, those of the warm-up too. Who has arrived and is on none of the '
+        + 'other lines is under way.',
     });
     const of = key => run.samples.map(s => [s.at_s, s[key]]);
     const some = key => run.samples.some(s => s[key] > 0);
@@ -345,9 +355,9 @@
       series: [
         {name: 'arrived', points: of('arrived'), style: 7, always: true},
         {name: 'complete', points: of('completed'), style: 0},
-        ...(some('abandoned') ? [{name: 'gave up waiting', points: of('abandoned'), style: 1}] : []),
-        ...(some('failed') ? [{name: 'failed', points: of('failed'), style: 4}] : []),
-      ],
+        {name: 'gave up waiting', points: of('abandoned'), style: 1, if: some('abandoned')},
+        {name: 'failed', points: of('failed'), style: 4, if: some('failed')},
+      ].filter(each => each.if !== false),
     });
   }
 
@@ -366,7 +376,7 @@
           : ''}`,
     });
     const limit = run.scenario.seeder.up_bits_per_second;
-    const all = [...rates('seeder_sent_bytes'), ...rates('peers_sent_bytes'), ...rates('useful_bytes')]
+    const all = ['seeder_sent_bytes', 'peers_sent_bytes', 'useful_bytes'].flatMap(rates)
       .map(p => p[1]).filter(v => v > 0);
     const series = [{name: 'the site', points: rates('seeder_sent_bytes'), style: 1, always: true}];
     if (run.profile !== 'http') {
@@ -396,7 +406,8 @@
       note: 'Bytes on the wire of a visitor that completed, mean: chunks that it did not have yet, '
         + 'those that it had, and everything else. The dotted line is the file.',
     });
-    const blocks = [['all', run], ...(isAll(run) ? run.classes.slice(0, 12).map(c => [c.name, c]) : [])]
+    const classes = isAll(run) ? run.classes.slice(0, classesShown) : [];
+    const blocks = [['all', run], ...classes.map(c => [c.name, c])]
       .filter(([, b]) => b.completed > 0);
     const file = isNumber(run.received_ratio) && run.received_ratio > 0
       ? run.received_bytes_mean / run.received_ratio : null;
@@ -411,7 +422,7 @@
 
   // Round in units of 1024, and few.
   function byteTicks(most) {
-    const unit = Math.pow(1024, Math.max(0, Math.floor(Math.log(Math.max(1, most)) / Math.log(1024))));
+    const unit = Math.pow(1024, Math.floor(Math.log(Math.max(1, most)) / Math.log(1024)));
     return {ticks: d3.ticks(0, most * 1.2 / unit, 4).map(t => t * unit)};
   }
 
@@ -424,11 +435,12 @@
   function boxesChart(parent, run) {
     const figure = Charts.figure(parent, {
       title: 'Waiting, class by class',
-      note: 'Of those who completed: the box holds the middle half and the thick line is the median; '
-        + 'the whiskers go from 5 to 95 %, the diamond is the mean, the dotted line the limit.',
+      note: 'Of those who completed: the box holds the middle half and the thick line is the '
+        + 'median; the whiskers go from 5 to 95 %, the diamond is the mean, the dotted line '
+        + 'the limit.',
     });
     Charts.boxes(figure, {
-      rows: [run, ...run.classes].filter(b => b.completed > 0).slice(0, 13).map(b => ({
+      rows: [run, ...run.classes.slice(0, classesShown)].filter(b => b.completed > 0).map(b => ({
         name: b === run ? 'all' : b.name,
         quantiles: [0.05, 0.25, 0.5, 0.75, 0.95].map(q => quantile(b, q)),
         mean: b.completion_seconds.mean,
@@ -448,10 +460,10 @@
     const words = {uplink_queue: 'uplink queue full', downlink_queue: 'downlink queue full',
       loss: 'lost on the way', nat: 'stopped by a NAT', partition: 'partition',
       nobody: 'receiver had left'};
-    const rows = [
-      ...Object.entries(run.network_drops).map(([k, v]) => ({name: words[k] ?? k, value: v, style: 0})),
-      ...Object.entries(run.drops).map(([k, v]) => ({name: k.replace(/_/g, ' '), value: v, style: 1})),
-    ].filter(r => r.value > 0).sort((a, b) => b.value - a.value).slice(0, 12);
+    const rowsOf = (drops, style) => Object.entries(drops)
+      .map(([key, value]) => ({name: words[key] ?? key.replace(/_/g, ' '), value, style}));
+    const rows = [...rowsOf(run.network_drops, 0), ...rowsOf(run.drops, 1)]
+      .filter(r => r.value > 0).sort((a, b) => b.value - a.value).slice(0, 12);
     Charts.bars(figure, {rows, format: whole, label: 'dropped, by reason'});
   }
 
@@ -459,12 +471,14 @@
     const part = section('Class by class');
     const columns = [{name: 'Class', text: true}, {name: 'Line and behaviour', text: true},
       {name: 'Visitors'}, {name: 'Complete'}, {name: 'Gave up'}, {name: 'Unfinished'},
-      {name: 'Mean,\u00a0s'}, {name: '95\u00a0%,\u00a0s'}, {name: 'Limit,\u00a0s'}, {name: `${times}\u00a0limit`},
+      {name: 'Mean,\u00a0s'}, {name: '95\u00a0%,\u00a0s'}, {name: 'Limit,\u00a0s'},
+      {name: `${times}\u00a0limit`},
       {name: 'Sent / received'}];
     table(part, columns, run.classes.map(c => [c.name, classText(c), whole(c.arrived),
       whole(c.completed), whole(c.abandoned), whole(c.incomplete),
       fixed(c.completion_seconds.mean, 2), fixed(c.completion_seconds.p95, 2),
-      fixed(c.limit_seconds, 2), ratioText(c.ratio_to_limit), ratioText(c.upload_download_ratio.mean)]));
+      fixed(c.limit_seconds, 2), ratioText(c.ratio_to_limit),
+      ratioText(c.upload_download_ratio.mean)]));
     return part;
   }
 
@@ -494,7 +508,8 @@
 
   function figureText(run) {
     const out = [`In ${fixed(run.seconds, 1)}${thin}s of the run, the site sent `
-      + `${bytesText(run.seeder_bytes)} (${speedText(run.seeder_bits_per_second ?? 0)} on average)`];
+      + `${bytesText(run.seeder_bytes)} (${speedText(run.seeder_bits_per_second ?? 0)} on `
+      + 'average)'];
     if (run.profile === 'http') return `${out[0]}.`;
     out[0] += ` and the visitors ${bytesText(run.peers_bytes)}.`;
     const u = run.upload_download_ratio;
@@ -545,22 +560,25 @@
     element(header, 'div', 'soft', `${runs.length} runs side by side`);
     const names = namesOf(runs);
     table(section('Runs'), [{name: 'Run', text: true}, {name: 'Visitors'}, {name: 'Unfinished'},
-      {name: 'Mean,\u00a0s'}, {name: '±\u00a0s'}, {name: '95\u00a0%,\u00a0s'}, {name: 'Limit,\u00a0s'},
-      {name: `${times}\u00a0limit`}, {name: 'Largest pool'}, {name: 'Stabilised'},
+      {name: 'Mean,\u00a0s'}, {name: '±\u00a0s'}, {name: '95\u00a0%,\u00a0s'},
+      {name: 'Limit,\u00a0s'}, {name: `${times}\u00a0limit`}, {name: 'Largest pool'},
+      {name: 'Stabilised'},
       {name: `Received\u00a0${times}`}, {name: 'Sent / received'}],
     runs.map((r, i) => [names[i], whole(r.arrived), whole(r.incomplete),
       fixed(r.completion_seconds.mean, 2), fixed(r.completion_seconds.mean_error, 2),
       fixed(r.completion_seconds.p95, 2), fixed(r.limit_seconds, 2), ratioText(r.ratio_to_limit),
-      whole(r.pool.max), r.pool.stabilised ? `${fixed(r.pool.stabilised_at_s, 0)}${thin}s` : 'never',
+      whole(r.pool.max),
+      r.pool.stabilised ? `${fixed(r.pool.stabilised_at_s, 0)}${thin}s` : 'never',
       ratioText(r.received_ratio), ratioText(r.upload_download_ratio.mean)]));
     const figures = element(section('Figures'), 'div', 'figures');
-    const shown = runs.slice(0, 16);
+    const shown = runs.slice(0, runsShown);
     const each = points => shown.map((r, i) => ({name: names[i], points: points(r), style: i}));
     const known = runs.filter(r => r.completed > 0).map(r => r.completion_seconds);
     const end = (d3.max(known, t => t.max) ?? 1) * 1.04;
     const log = end > 12 * d3.min(known, t => t.p50);
     Charts.lines(Charts.figure(figures, {title: 'How long visitors waited',
-      note: 'Per cent of all visitors who had their file within a time.', wide: true}),
+      note: `Per cent of all visitors who had their file within a time.${
+        cutNote(runs, runsShown, 'runs')}`, wide: true}),
     {x: {label: 'seconds since arrival', log}, y: {label: 'per cent of visitors', min: 0, max: 100},
       series: each(r => cdfOf(r, end)).map(line => ({...line, step: true}))});
     rateChart(figures, runs);
@@ -611,7 +629,8 @@
     series.push({name: 'limit', style: 6, points: lineOf(groups[0].values, r => r.limit_seconds)});
     Charts.lines(Charts.figure(parent, {title: 'Mean wait by rate of arrivals',
       note: 'Of those who completed. Both axes are logarithmic.', wide: true}),
-    {x: {label: 'arrivals a second', log: true, ticks: [...new Set(able.map(of))].sort(d3.ascending)},
+    {x: {label: 'arrivals a second', log: true,
+      ticks: [...new Set(able.map(of))].sort(d3.ascending)},
       y: {label: 'seconds', log: true}, series});
   }
 
@@ -620,9 +639,9 @@
   function footer(runs) {
     const out = element(main, 'footer');
     const versions = [...new Set(runs.map(r => r.version))];
-    element(out, 'p', '', `Made by fbload ${versions.join(', ')} of Flashback. Times count from the `
-      + 'instant at which a visitor was to come. The physical limit is the time that the lines and '
-      + 'distances alone would take; docs/report.md defines it and every other figure. '
+    element(out, 'p', '', `Made by fbload ${versions.join(', ')} of Flashback. Times count from `
+      + 'the instant at which a visitor was to come. The physical limit is the time that the lines '
+      + 'and distances alone would take; docs/report.md defines it and every other figure. '
       + (runs.some(r => r.mode === 'virtual')
         ? 'A simulated run repeats to the byte from its scenario and seed.' : ''));
   }

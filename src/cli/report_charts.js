@@ -113,7 +113,8 @@ const Charts = (() => {
       return axis.whole ? ticks.filter(Number.isInteger) : ticks;
     }
     const decades = [];
-    for (let e = Math.floor(Math.log10(low)); e <= Math.ceil(Math.log10(high)); ++e) decades.push(e);
+    const last = Math.ceil(Math.log10(high));
+    for (let e = Math.floor(Math.log10(low)); e <= last; ++e) decades.push(e);
     for (const digits of [[1, 2, 5], [1, 3], [1]]) {
       const ticks = decades.flatMap(e => digits.map(d => Number(`${d}e${e}`)))
         .filter(t => t >= low * 0.9999 && t <= high * 1.0001);
@@ -126,7 +127,8 @@ const Charts = (() => {
       const apart = Math.abs(scale.range()[1] - scale.range()[0]) / (count + 1) * 0.7;
       const out = [];
       for (const t of even) {
-        if (out.length === 0 || Math.abs(scale(t) - scale(out[out.length - 1])) >= apart) out.push(t);
+        const before = out[out.length - 1];
+        if (before === undefined || Math.abs(scale(t) - scale(before)) >= apart) out.push(t);
       }
       return out;
     }
