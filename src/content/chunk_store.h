@@ -81,6 +81,8 @@ class ChunkStore {
   // Digests of chunks that the object lacks are passed over.
   Result set_digests(uint32_t first, std::span<const uint64_t> digests);
   [[nodiscard]] bool has_digest(uint32_t chunk) const { return digests_.contains(chunk); }
+  // What was told of a chunk is doubtful: its MetaChunk's hash decides alone.
+  void forget_digest(uint32_t chunk) { digests_.erase(chunk); }
   // Chunks that are verified, or held and fit their digest: what a peer may pass on where somebody
   // pollutes.
   [[nodiscard]] const nois::IntervalSet& checked() const { return checked_; }

@@ -248,9 +248,16 @@ void ReceiveSide::on_data(Instant now, Neighbour& from, const wire::Data& messag
     download->in_flight.erase({message.chunk, message.chunk});
     rx.tries = 0;
   }
-  const auto result = download->current().add(message.chunk, message.bytes,
-                                              sender_of(from.id, message.verified));
   using Outcome = content::ChunkStore::Outcome;
+  const content::SenderId sender = sender_of(from.id, message.verified);
+  content::ChunkStore& store = download->current();
+  auto result = store.add(message.chunk, message.bytes, sender);
+  if (result.outcome == Outcome::kBadDigest && from.is_seeder) {
+    // The seeder told both: one of them was spoilt on its way, and refusing the chunk for ever
+    // would end the download.
+    store.forget_digest(message.chunk);
+    result = store.add(message.chunk, message.bytes, sender);
+  }
   const bool is_new = result.outcome != Outcome::kDuplicate &&
                       result.outcome != Outcome::kOutOfRange &&
                       result.outcome != Outcome::kBadDigest;

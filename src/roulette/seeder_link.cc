@@ -9,6 +9,7 @@ namespace {
 constexpr uint32_t kCookieTries = 2;
 constexpr Duration kCookieTrusted = seconds(45);
 constexpr uint32_t kTimeoutDoublings = 3;
+constexpr uint32_t kBadManifestsMax = 3;
 
 // The number of a request on the wire; 0 stands for a JOIN.
 uint16_t number_of(RequestId id) {
@@ -117,10 +118,16 @@ void SeederLink::finish(Find& find) {
   for (const auto& part : find.parts) blob.insert(blob.end(), part.begin(), part.end());
   auto manifest = content::decode_manifest_blob(blob, key_);
   if (!manifest || manifest->record.path != find.path) {
-    // Perhaps parts of two versions of the site: ask again until the time is up.
+    // Perhaps parts of two versions of the site: ask again until the time is up. A signature may
+    // be spoilt on its way; when it never fits, the link has another key.
     core_.drop(Drop::kBadManifest);
     find.parts.clear();
     if (manifest || manifest.error() != content::ContentError::kBadSignature) return;
+    if (++find.bad_manifests < kBadManifestsMax) {
+      find.tries = 0;
+      find.deadline = {};  // at once
+      return;
+    }
     events_.push_back(FindFailed{find.id, FetchFailure::kBadManifest});
     finds_.erase(find.id);
     return;

@@ -48,6 +48,7 @@ class SeederLink {
     Instant started{};
     Instant deadline{};
     uint32_t tries = 0;
+    uint32_t bad_manifests = 0;
     std::vector<std::vector<uint8_t>> parts;  // empty: that part is missing
   };
   void ask(Instant now, Find& find);

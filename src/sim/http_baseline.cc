@@ -52,7 +52,7 @@ void share(std::vector<Line>& lines, double uplink) {
     open.push_back(&line);
     transfers += static_cast<double>(line.active);
   }
-  std::ranges::sort(open, {}, &Line::cap);
+  std::ranges::stable_sort(open, {}, &Line::cap);
   for (Line* line : open) {
     line->rate = std::min(line->cap, uplink / transfers);
     uplink -= line->rate * static_cast<double>(line->active);

@@ -71,6 +71,9 @@ struct NetworkDrops {
   uint64_t loss = 0, nat = 0, partition = 0;
   uint64_t nobody = 0;  // the receiver had left, or was never there
 
+  [[nodiscard]] uint64_t total() const {
+    return uplink_queue + downlink_queue + loss + nat + partition + nobody;
+  }
   NetworkDrops& operator+=(const NetworkDrops& o) {
     uplink_queue += o.uplink_queue;
     downlink_queue += o.downlink_queue;

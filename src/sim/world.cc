@@ -1,8 +1,8 @@
 // A datagram's way through the world:
 //   1. transmit(): a node sends; its behaviour may interfere; its uplink queues, delays or drops;
-//   2. enter_network(): loss, partition, delay, reordering, corruption, duplication;
-//   3. leave_network(): the receiver's NAT, and then its line, or, in real time, the wire, from
-//      which from_wire() takes it up again;
+//   2. Network::pass(): what the network makes of it;
+//   3. arrive_at(): the receiver's NAT, and then its line, or, in real time, the wire, from which
+//      from_wire() takes it up again;
 //   4. deliver(): the node gets it, and after() looks at what it wants next.
 #include "sim/world.h"
 
@@ -17,8 +17,6 @@ namespace fb::sim {
 namespace {
 
 constexpr uint16_t kPort = 4711;
-constexpr Duration kReorderDelayMax = milliseconds(50);
-constexpr Duration kDuplicateDelay = milliseconds(1);
 constexpr uint64_t kFateStream = 0x66617465;  // "fate"
 
 // In virtual time host n is 10.x.y.z, so that a datagram's destination is found without a table.
@@ -35,29 +33,7 @@ uint32_t host_of(const Endpoint& endpoint) {
 
 std::string visitor(const Host& host) { return "visitor " + std::to_string(host.number - 1); }
 
-bool within(Instant now, Instant start, Duration at, Duration length) {
-  return length > Duration{} && now >= start + at && now < start + at + length;
-}
-
 }  // namespace
-
-NatTable& NatBook::table(uint32_t host) {
-  if (host >= tables_.size()) tables_.resize(host + 1);
-  return tables_[host];
-}
-
-void NatBook::note_sent(Instant now, uint32_t from, uint32_t to) {
-  table(from).note_sent(now, to);
-}
-
-void NatBook::note_heard(Instant now, uint32_t host, uint32_t from) {
-  table(host).note_heard(now, from);
-}
-
-bool NatBook::admits(Instant now, uint32_t from, Nat from_nat, uint32_t to, Nat to_nat) {
-  table(std::max(from, to));  // so that both references stay good
-  return nat_admits(now, from, from_nat, table(from), to, to_nat, table(to));
-}
 
 World::World(const Scenario& scenario, uint64_t seed, WorldContent content, Attachment* attachment)
     : scenario_(scenario),
@@ -65,15 +41,11 @@ World::World(const Scenario& scenario, uint64_t seed, WorldContent content, Atta
       attachment_(attachment),
       population_(scenario, seed, content_.paths.size()),
       checker_(scenario.roulette),
-      nats_(attachment != nullptr && attachment->nats != nullptr ? *attachment->nats : own_nats_),
-      any_nat_(std::ranges::any_of(scenario.classes,
-                                   [](const PeerClass& c) { return c.nat != Nat::kOpen; })),
-      any_loss_(scenario.network.loss > 0 ||
-                std::ranges::any_of(scenario.classes,
-                                    [](const PeerClass& c) { return c.loss > 0; })),
       rng_(seed ^ kFateStream ^ (attachment != nullptr ? uint64_t{attachment->shard} << 32 : 0)),
       start_(attachment != nullptr ? attachment->start : Instant{}),
-      now_(start_) {
+      now_(start_),
+      network_(scenario, rng_.next(), start_, attachment != nullptr ? attachment->nats : nullptr) {
+  if (attachment != nullptr && attachment->foreign_seeder) network_.seeder_is_foreign();
   hosts_.resize(1);
   if (attachment_ == nullptr || attachment_->has_seeder) {
     hosts_[0] = std::make_unique<Host>(owner(), 0, scenario_.seeder, population_.seeder());
@@ -190,10 +162,10 @@ Host* World::host(uint32_t number) {
   return number < hosts_.size() ? hosts_[number].get() : nullptr;
 }
 
-const PeerPlan* World::plan_of(uint32_t number) {
-  if (number == 0) return &population_.seeder();
-  if (const Host* known = host(number)) return &known->plan;
-  return population_.plan(number - 1);
+Network::End World::end_of(uint32_t number) {
+  if (number == 0) return {0, &population_.seeder()};
+  if (const Host* known = host(number)) return {number, &known->plan};
+  return {number, population_.plan(number - 1)};
 }
 
 Endpoint World::seeder_endpoint() const {
@@ -226,70 +198,22 @@ void World::transmit(Host& from, const Endpoint& to, std::span<const uint8_t> by
   if (from.number != 0 && behaviour == Behaviour::kHonest) check_sent(from, target, bytes);
   const auto left = from.up.pass(now_, {bytes.size()});
   if (!left) {
-    ++drops_.uplink_queue;
+    ++network_.drops.uplink_queue;
     pool_.release(slot);
     return;
   }
   if (from.number != 0) peers_sent_ += ByteCount{bytes.size()} + kHeaders;
-  if (any_nat_) nats_.note_sent(now_, from.number, target);
   // Its departure matters to nobody but its arrival: one event does for both.
-  const Instant now = std::exchange(now_, *left);
-  enter_network(from, target, slot);
-  now_ = now;
-}
-
-void World::enter_network(Host& sender, uint32_t target, uint32_t slot) {
-  const NetworkSpec& network = scenario_.network;
-  if (lost(sender, target)) {
-    ++drops_.loss;
-    return pool_.release(slot);
-  }
-  if (parted(sender, target)) {
-    ++drops_.partition;
-    return pool_.release(slot);
-  }
-  Instant arrives = now_ + delay(sender, target);
-  if (network.reorder > 0 && rng_.unit() < network.reorder) {
-    arrives = arrives + scale(kReorderDelayMax, rng_.unit());
-  }
-  if (network.corrupt > 0 && rng_.unit() < network.corrupt) {
-    const auto bytes = pool_.bytes(slot);
-    const uint64_t at = rng_.below(bytes.size());
-    bytes[at] ^= static_cast<uint8_t>(1 + rng_.below(255));
-  }
-  if (network.duplicate > 0 && rng_.unit() < network.duplicate) {
+  const Network::Passage passage =
+      network_.pass(*left, {from.number, &from.plan}, end_of(target), pool_.bytes(slot));
+  if (passage.copy_arrives) {
     ++duplicated_;
     const std::vector<uint8_t> copy(pool_.bytes(slot).begin(), pool_.bytes(slot).end());
-    schedule(arrives + kDuplicateDelay, Event::Kind::kSent, target,
-             pool_.put(sender.number, pool_.other(slot), copy));
+    schedule(*passage.copy_arrives, Event::Kind::kSent, target,
+             pool_.put(from.number, pool_.other(slot), copy));
   }
-  schedule(arrives, Event::Kind::kSent, target, slot);
-}
-
-bool World::lost(const Host& from, uint32_t target) {
-  if (!any_loss_) return false;
-  const auto loss_of = [&](uint32_t number) {
-    const PeerPlan* plan = number == 0 ? nullptr : plan_of(number);
-    return plan != nullptr ? scenario_.classes[plan->peer_class].loss : 0.0;
-  };
-  const double passes = (1 - scenario_.network.loss) * (1 - loss_of(from.number)) *
-                        (1 - loss_of(target));
-  return passes < 1 && rng_.unit() >= passes;
-}
-
-bool World::parted(const Host& from, uint32_t target) {
-  const FaultSpec& faults = scenario_.faults;
-  if (!within(now_, start_, faults.partition_at, faults.partition_for)) return false;
-  const PeerPlan* plan = plan_of(target);
-  return plan != nullptr && plan->cut_off != from.plan.cut_off;
-}
-
-Duration World::delay(const Host& from, uint32_t target) {
-  const PeerPlan* plan = plan_of(target);
-  // A foreign seeder stands where it stands; only our own line is emulated.
-  const bool foreign = target == 0 && attachment_ != nullptr && attachment_->foreign_seeder;
-  if (plan == nullptr || foreign) return from.plan.place.access;
-  return delay_between(scenario_.network, from.plan.place, plan->place);
+  if (!passage.arrives) return pool_.release(slot);
+  schedule(*passage.arrives, Event::Kind::kSent, target, slot);
 }
 
 void World::inject(const Endpoint& from, const Endpoint& to, std::span<const uint8_t> datagram) {
@@ -297,19 +221,8 @@ void World::inject(const Endpoint& from, const Endpoint& to, std::span<const uin
   schedule(now_, Event::Kind::kSent, host_of(to), pool_.put(0, from, datagram));
 }
 
-void World::leave_network(uint32_t target, uint32_t slot) {
-  if (any_nat_) {
-    const uint32_t from = pool_.from(slot);
-    const auto nat_of = [&](uint32_t number) {
-      const PeerPlan* plan = number == 0 ? nullptr : plan_of(number);
-      return plan != nullptr ? scenario_.classes[plan->peer_class].nat : Nat::kOpen;
-    };
-    if (!nats_.admits(now_, from, nat_of(from), target, nat_of(target))) {
-      ++drops_.nat;
-      return pool_.release(slot);
-    }
-    nats_.note_heard(now_, target, from);
-  }
+void World::arrive_at(uint32_t target, uint32_t slot) {
+  if (!network_.admits(now_, end_of(pool_.from(slot)), end_of(target))) return pool_.release(slot);
   if (attachment_ != nullptr) {
     ++to_wire_;
     attachment_->send(pool_.other(slot), pool_.bytes(slot));
@@ -317,7 +230,7 @@ void World::leave_network(uint32_t target, uint32_t slot) {
   }
   Host* receiver = host(target);
   if (receiver == nullptr || !receiver->alive()) {
-    ++drops_.nobody;
+    ++network_.drops.nobody;
     return pool_.release(slot);
   }
   down_the_line(*receiver, slot);
@@ -329,7 +242,7 @@ void World::from_wire(const Endpoint& from, std::span<const uint8_t> datagram) {
   const auto header = wire::decode_header(datagram);
   Host* receiver = header ? host(roulette::peer_prefix(header->to)) : nullptr;
   if (receiver == nullptr || !receiver->alive() || datagram.size() > DatagramPool::kSizeMax) {
-    ++drops_.nobody;
+    ++network_.drops.nobody;
     return;
   }
   down_the_line(*receiver, pool_.put(0, from, datagram));
@@ -338,7 +251,7 @@ void World::from_wire(const Endpoint& from, std::span<const uint8_t> datagram) {
 void World::down_the_line(Host& host, uint32_t slot) {
   const auto passed = host.down.pass(now_, {pool_.bytes(slot).size()});
   if (!passed) {
-    ++drops_.downlink_queue;
+    ++network_.drops.downlink_queue;
     return pool_.release(slot);
   }
   schedule(*passed, Event::Kind::kDelivered, host.number, slot);
@@ -346,7 +259,7 @@ void World::down_the_line(Host& host, uint32_t slot) {
 
 void World::deliver(Host& host, uint32_t slot) {
   if (!host.alive()) {
-    ++drops_.nobody;
+    ++network_.drops.nobody;
     return pool_.release(slot);
   }
   ++delivered_;
@@ -383,7 +296,7 @@ void World::handle(const Event& event) {
       std::exchange(actions_[event.slot], nullptr)();
       return;
     case Event::Kind::kSent:
-      leave_network(event.host, event.slot);
+      arrive_at(event.host, event.slot);
       return;
     case Event::Kind::kDelivered:
       deliver(*hosts_[event.host], event.slot);
@@ -574,8 +487,7 @@ void World::check_peer(Host& host) {
 
 void World::check_network() {
   const uint64_t in = sent_ + duplicated_ + from_wire_;
-  const uint64_t dropped = drops_.uplink_queue + drops_.downlink_queue + drops_.loss +
-                           drops_.nat + drops_.partition + drops_.nobody;
+  const uint64_t dropped = network_.drops.total();
   const uint64_t out = delivered_ + dropped + to_wire_ + pool_.live();
   if (in != out) {
     checker_.fail("conserved", since_start(),
@@ -622,7 +534,7 @@ void World::report(RunResult& result) {
   }
   result.peer_drops += std::exchange(peer_drops_, {});
   result.seeder_drops += std::exchange(seeder_drops_, {});
-  result.network += drops_;
+  result.network += network_.drops;
   checker_.move_to(result);
 }
 
@@ -644,7 +556,7 @@ void World::flush() {
   while (!queue_.empty()) {
     const Event event = queue_.top();
     queue_.pop();
-    if (event.kind == Event::Kind::kSent) leave_network(event.host, event.slot);
+    if (event.kind == Event::Kind::kSent) arrive_at(event.host, event.slot);
   }
 }
 

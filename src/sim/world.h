@@ -19,26 +19,13 @@
 #include "sim/datagram_pool.h"
 #include "sim/event_queue.h"
 #include "sim/host.h"
-#include "sim/nat.h"
+#include "sim/network.h"
 #include "sim/population.h"
 #include "sim/result.h"
 #include "sim/scenario.h"
 #include "sim/simulate.h"
 
 namespace fb::sim {
-
-// The NATs of all hosts. A crowd on several threads shares one, which then locks.
-class NatBook {
- public:
-  virtual ~NatBook() = default;
-  virtual void note_sent(Instant now, uint32_t from, uint32_t to);
-  virtual void note_heard(Instant now, uint32_t host, uint32_t from);
-  virtual bool admits(Instant now, uint32_t from, Nat from_nat, uint32_t to, Nat to_nat);
-
- private:
-  NatTable& table(uint32_t host);
-  std::vector<NatTable> tables_;  // by host
-};
 
 // How a world reaches hosts that are not in it.
 struct Attachment {
@@ -116,8 +103,7 @@ class World : private HostOwner {
   void transmit(Host& from, const Endpoint& to, std::span<const uint8_t> bytes) override;
   void schedule(Instant when, Event::Kind kind, uint32_t host, uint32_t slot = 0);
   void handle(const Event& event);
-  void enter_network(Host& sender, uint32_t target, uint32_t slot);
-  void leave_network(uint32_t target, uint32_t slot);
+  void arrive_at(uint32_t target, uint32_t slot);
   void down_the_line(Host& host, uint32_t slot);
   void deliver(Host& host, uint32_t slot);
   void arrive(uint32_t number);
@@ -133,10 +119,7 @@ class World : private HostOwner {
   [[nodiscard]] HostOwner& owner() { return *this; }
   [[nodiscard]] Host* host(uint32_t number);
   [[nodiscard]] uint32_t target_of(const Endpoint& to, std::span<const uint8_t> bytes) const;
-  [[nodiscard]] const PeerPlan* plan_of(uint32_t host);
-  [[nodiscard]] Duration delay(const Host& from, uint32_t target);
-  [[nodiscard]] bool lost(const Host& from, uint32_t target);
-  [[nodiscard]] bool parted(const Host& from, uint32_t target);
+  [[nodiscard]] Network::End end_of(uint32_t host);
   void check_sent(Host& from, uint32_t target, std::span<const uint8_t> bytes);
   void check_peer(Host& host);
   void check_network();
@@ -147,13 +130,10 @@ class World : private HostOwner {
   Attachment* attachment_;
   Population population_;
   Checker checker_;
-  NatBook own_nats_;
-  NatBook& nats_;
-  bool any_nat_ = false;
-  bool any_loss_ = false;
   Rng rng_;
   Instant start_{};
   Instant now_{};
+  Network network_;
   EventQueue queue_;
   DatagramPool pool_;
   std::vector<std::unique_ptr<Host>> hosts_;  // 0 is the seeder; null: another world's
@@ -164,7 +144,6 @@ class World : private HostOwner {
   bool arriving_ = false;
   // Datagrams: offered by nodes and attackers, copied by the network, handed to nodes.
   uint64_t sent_ = 0, duplicated_ = 0, delivered_ = 0, to_wire_ = 0, from_wire_ = 0;
-  NetworkDrops drops_;
   roulette::DropCounters peer_drops_, seeder_drops_;
   Sample sample_;                // running
   ByteCount seeder_before_, peers_sent_, peers_before_, from_foreign_, useful_;

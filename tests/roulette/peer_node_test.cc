@@ -170,11 +170,20 @@ TEST_CASE("a seeder that the link's key does not know is refused") {
   auto other = content::MemorySite({{"f", "text/plain", {1, 2, 3}}},
                                    content::secret_key_from_seed({}));
   f.receive(host(1), token, wire::Welcome{{}, kSeederName, host(9), {}});
+  // Once or twice the signature may have been spoilt on its way: it is asked again, at once.
   f.receive(host(1), token, wire::ManifestPart{0, 0, 1, other.manifest("f")});
+  for (uint64_t answers = 1; answers < 3; ++answers) {
+    CHECK(f.peer->take_events().empty());
+    f.peer->advance(f.now);
+    REQUIRE(f.out.count<wire::ManifestRequest>() == answers);
+    const auto asked = f.out.last<wire::ManifestRequest>(host(1));
+    f.receive(host(1), token,
+              wire::ManifestPart{asked->request, 0, 1, other.manifest("f")});
+  }
   const auto events = f.peer->take_events();
   REQUIRE(count_events<FindFailed>(events) == 1);
   CHECK(std::get<FindFailed>(events[0]).why == FetchFailure::kBadManifest);
-  CHECK(f.drops(Drop::kBadManifest) == 1);
+  CHECK(f.drops(Drop::kBadManifest) == 3);
 }
 
 TEST_CASE("answers in the seeder's name from elsewhere are dropped") {
@@ -370,6 +379,7 @@ TEST_CASE("after a bad MetaChunk digests are asked for, and refuse bad chunks at
   for (uint32_t chunk = 0; chunk < 64; ++chunk) {
     digests.digests.push_back(content::short_digest(f.data(chunk, 1).bytes));
   }
+  digests.digests[40] ^= 1;  // spoilt on its way
   f.receive(host(3), three, digests);  // not the seeder's word
   CHECK(f.drops(Drop::kUnexpected) == 1);
   f.receive(host(1), seeder, digests);
@@ -385,6 +395,14 @@ TEST_CASE("after a bad MetaChunk digests are asked for, and refuse bad chunks at
   f.receive(host(3), three, f.data(30, 1, false));
   f.receive(host(3), three, wire::SecondHandshake{f.file(), 1, {30}});
   CHECK(f.out.last<wire::Data>(host(3))->chunk == 30);
+  // A spoilt digest must not keep a chunk out for ever: who told it also gives the chunk.
+  const uint64_t before = f.drops(Drop::kPolluted);
+  f.receive(host(3), three, f.data(40, 1, false));
+  CHECK(f.drops(Drop::kPolluted) == before + 1);
+  f.receive(host(1), seeder, f.data(40, 1, true));
+  CHECK(f.drops(Drop::kPolluted) == before + 1);
+  f.receive(host(1), seeder, f.data(40, 1, true));
+  CHECK(f.drops(Drop::kDuplicateChunk) == 1);
 }
 
 TEST_CASE("files of several hash-list levels, empty files, and files that fail") {

@@ -36,8 +36,9 @@ TEST_CASE("nothing is noticed when nothing is broken") {
 }
 
 TEST_CASE("no tit-for-tat is noticed") {
-  const auto result = sabotaged(crowd(60, 16, kib(64)), [](roulette::RouletteConfig& c) {
+  const auto result = sabotaged(crowd(100, 16), [](roulette::RouletteConfig& c) {
     c.tab = kib(1024);
+    c.upload_promise = kib(1024);
   });
   CHECK(noticed(result, "tit_for_tat"));
 }
