@@ -28,6 +28,7 @@ struct Metric {
   Noise noise;
   const char* error = nullptr;  // pointer to the standard error of …
   const char* error_of = nullptr;  // … this figure, when it is not the metric itself
+  bool neutral = false;            // neither more nor less of it is better
 };
 
 constexpr Metric kRunMetrics[] = {
@@ -47,7 +48,7 @@ constexpr Metric kRunMetrics[] = {
     {"/received_ratio", "received / file", Noise::kMeasured, "/received_bytes_mean_error",
      "/received_bytes_mean"},
     {"/upload_download_ratio/mean", "sent / received", Noise::kMeasured,
-     "/upload_download_ratio/mean_error"},
+     "/upload_download_ratio/mean_error", nullptr, true},
     {"/upload_download_ratio/max", "the same, max", Noise::kUnknown},
     {"/seeder_bytes", "seeder, bytes", Noise::kUnknown},
     {"/chunk_bytes/seeder_share", "seeder's share", Noise::kUnknown},
@@ -93,12 +94,13 @@ std::optional<double> noise_of(const Json& a, const Json& b, const Metric& metri
   return std::sqrt(*of_a * *of_a + *of_b * *of_b);
 }
 
-Verdict verdict_of(const Compared& row) {
+Verdict verdict_of(const Compared& row, bool neutral) {
   if (!row.a && !row.b) return Verdict::kSame;
   if (!row.a || !row.b) return Verdict::kDiffers;
   if (*row.a == *row.b) return Verdict::kSame;
   if (!row.noise) return Verdict::kDiffers;
   if (std::abs(*row.b - *row.a) <= kNoiseFactor * *row.noise) return Verdict::kWithinNoise;
+  if (neutral) return Verdict::kDiffers;
   return *row.b < *row.a ? Verdict::kBetter : Verdict::kWorse;
 }
 
@@ -123,7 +125,7 @@ void add_rows(Comparison& out, const std::string& scope, const Json& a, const Js
       if (*row.a != 0) row.percent = 100 * (*row.b - *row.a) / std::abs(*row.a);
       row.noise = noise_of(a, b, metric, row);
     }
-    row.verdict = verdict_of(row);
+    row.verdict = verdict_of(row, metric.neutral);
     out.rows.push_back(std::move(row));
   }
 }

@@ -18,7 +18,7 @@ enum class Verdict {
 };
 [[nodiscard]] std::string_view to_string(Verdict verdict);
 
-// One figure of both runs. All of them are the better the smaller they are.
+// One figure of both runs. Where one is better it is the smaller one.
 struct Compared {
   std::string scope;   // a class's name; empty: the whole run
   std::string metric;  // the key, as in docs/report.md: "completion_seconds.mean"

@@ -74,6 +74,11 @@ TEST_CASE("what is beyond noise has a verdict", "[load_compare]") {
   CHECK(*mean.noise < 0.1);
   CHECK(row(worse, "ratio_to_limit").verdict == Verdict::kWorse);
   CHECK(row(worse, "completion_seconds.p95").verdict == Verdict::kDiffers);
+  sim::RunResult generous = run_of(2000);
+  for (sim::PeerRecord& peer : generous.peers) peer.chunks_sent = {139'000};
+  const Comparison sharing = compare(base, json_of(generous));
+  CHECK(row(sharing, "upload_download_ratio.mean").verdict == Verdict::kDiffers);
+  CHECK_FALSE(sharing.worse());
   CHECK(row(worse, "completion_seconds.mean", "rider").verdict == Verdict::kWorse);
   CHECK(worse.worse());
   const Comparison better = compare(json_of(run_of(3000)), base);
