@@ -125,10 +125,12 @@ bool write_outputs(const Arguments& arguments, const LoadStart& start, const Loa
     if (!written) log_error(written.error());
     good = good && written;
   };
-  write("json", [&] { return to_json(summary); });
+  const std::string json =
+      arguments.has("json") || arguments.has("report") ? to_json(summary) : std::string();
+  write("json", [&] { return json; });
   write("csv", [&] { return time_series_csv(result); });
   write("peers-csv", [&] { return peers_csv(start.scenario(), result); });
-  write("report", [&] { return html_report(to_json(summary)); });
+  write("report", [&] { return html_report(json); });
   return good;
 }
 

@@ -12,7 +12,7 @@ namespace {
 constexpr const char* kName = "sim";
 constexpr const char* kExamples =
     "  fbload sim conf/scenarios/pool.toml --arrivals 64/s --seed 1\n"
-    "  fbload sim flood.toml --set stop.peers=10000 --json flood.json\n"
+    "  fbload sim flood.toml --set stop.peers=10000 --report flood.html\n"
     "  fbload sim flood.toml --print-config > everything.toml";
 
 ExitCode run(const Arguments& arguments) {

@@ -5,8 +5,8 @@
 mkdir site
 random_file 131072 site/page
 seed seed site --uplink 800kbit
-run 0 load 150 fbload run --target "${link[seed]}" --path page --peers 200 --arrivals 20 \
-  --link 800kbit,30ms --kill-every 5s --kill-percent 50 --json load.json
+run 0 load 150 fbload run --target "${link[seed]}" --path page --peers 200 --arrivals 20/s \
+  --kill-every 5s --kill-share 50% --json load.json
 cat load.out
 json_flat <load.json >load.flat
 value() { json_value load.flat "$1"; }

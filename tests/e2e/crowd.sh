@@ -16,8 +16,8 @@ seed seed site --uplink "${uplink}bit"
 value() { json_value load.flat "$1"; }
 crowd() {
   code=0
-  timeout -k 5 130 fbload run --target "${link[seed]}" --path page --peers "$peers" --arrivals 32 \
-    --link 800kbit,30ms --json load.json >load.out 2>load.err </dev/null || code=$?
+  timeout -k 5 130 fbload run --target "${link[seed]}" --path page --peers "$peers" --arrivals 32/s \
+    --json load.json >load.out 2>load.err </dev/null || code=$?
   cat load.out
   [[ -s load.json ]] || fail "fbload wrote no report and ended with $code"
   json_flat <load.json >load.flat
