@@ -165,7 +165,7 @@ bool LiveRun::take_seconds(const sim::OnSecond& on_second) {
     const auto sample = merged(states, run_.samples.size());
     if (!sample) break;
     run_.samples.push_back(*sample);
-    pool_.add(sample->at, sample->pool);
+    if (arriving) pool_.add(sample->at, sample->pool);  // one that drains has not stabilised
     run_.interrupted = !on_second({*sample, expected_, arriving});
     const bool no_drain = !arriving && !scenario_.stop.drain;
     if (run_.interrupted || no_drain || sample->at >= scenario_.stop.limit) return false;

@@ -32,7 +32,9 @@ void Checker::on_total_sent(Duration at, uint32_t peer, uint64_t sent, uint64_t 
 }
 
 void Checker::fail(const char* check, Duration at, std::string what) {
-  if (violations_.size() < kListedMax) {
+  // One rule's violations must not hide another's.
+  const auto same = std::ranges::count(violations_, check, &Violation::check);
+  if (same < kListedMax) {
     violations_.push_back({check, at, std::move(what)});
   } else {
     ++more_;

@@ -64,7 +64,7 @@ class Checker {
   void move_to(RunResult& result);
 
  private:
-  static constexpr size_t kListedMax = 20;
+  static constexpr int64_t kListedMax = 10;  // of each check
   const roulette::RouletteConfig& rules_;
   std::vector<Violation> violations_;
   uint64_t more_ = 0;

@@ -24,7 +24,8 @@ RunResult run_by_seconds(const Scenario& scenario, uint64_t seed, Crowd& crowd,
     crowd.run_until(second);
     result.samples.push_back(crowd.sample());
     const Sample& sample = result.samples.back();
-    pool.add(sample.at, sample.pool);
+    // A pool that drains has not stabilised.
+    if (crowd.arriving()) pool.add(sample.at, sample.pool);
     if (scenario.stop.rule == StopRule::kStabilisedPool && pool.stabilised_at()) {
       crowd.stop_arrivals();
     }

@@ -195,7 +195,11 @@ void World::transmit(Host& from, const Endpoint& to, std::span<const uint8_t> by
     return;
   }
   ++sent_;
-  if (from.number != 0 && behaviour == Behaviour::kHonest) check_sent(from, target, bytes);
+  const auto data = data_payload(bytes);
+  if (data) from.data_sent += data->bytes;
+  if (data && from.number != 0 && behaviour == Behaviour::kHonest) {
+    check_sent(from, target, bytes, *data);
+  }
   const auto left = from.up.pass(now_, {bytes.size()});
   if (!left) {
     ++network_.drops.uplink_queue;
@@ -428,15 +432,13 @@ void World::kill_some() {
   at(now_ + scenario_.faults.kill_every, [this] { kill_some(); });
 }
 
-void World::check_sent(Host& from, uint32_t target, std::span<const uint8_t> bytes) {
-  const auto data = data_payload(bytes);
-  if (!data) return;
-  from.data_sent += data->bytes;
+void World::check_sent(Host& from, uint32_t target, std::span<const uint8_t> bytes,
+                       ByteCount data) {
   checker_.on_total_sent(since_start(), from.number - 1, from.data_sent, from.data_received);
   if (attachment_ != nullptr) return;  // there the sender of what arrives is not known
   const auto header = wire::decode_header(bytes);
   checker_.on_pair_sent(since_start(), from.number - 1, from.pairs.of(target), header->to,
-                        data->bytes);
+                        data.bytes);
 }
 
 // What must hold of a visitor at any time; brings its record up to date.
@@ -446,12 +448,11 @@ void World::check_peer(Host& host) {
   record.received = {stats.bytes_in + kHeaders.bytes * stats.datagrams_in};
   record.sent = {stats.bytes_out + kHeaders.bytes * stats.datagrams_out};
   record.chunks_received = {stats.chunk_bytes_received};
-  record.chunks_sent = {stats.chunk_bytes_sent};
+  record.chunks_sent = {host.data_sent};  // not what a free rider's node believes
   record.chunks_from_seeder = {stats.chunk_bytes_from_seeder};
   record.chunks_duplicate = {stats.chunk_bytes_duplicate};
   record.promise_broken =
-      stats.chunk_bytes_sent >
-      stats.chunk_bytes_received + scenario_.roulette.upload_promise.bytes;
+      host.data_sent > stats.chunk_bytes_received + scenario_.roulette.upload_promise.bytes;
   const uint64_t useful = stats.chunk_bytes_received - stats.chunk_bytes_duplicate;
   if (useful > host.useful) {
     useful_ += ByteCount{useful - host.useful};

@@ -120,7 +120,7 @@ class World : private HostOwner {
   [[nodiscard]] Host* host(uint32_t number);
   [[nodiscard]] uint32_t target_of(const Endpoint& to, std::span<const uint8_t> bytes) const;
   [[nodiscard]] Network::End end_of(uint32_t host);
-  void check_sent(Host& from, uint32_t target, std::span<const uint8_t> bytes);
+  void check_sent(Host& from, uint32_t target, std::span<const uint8_t> bytes, ByteCount data);
   void check_peer(Host& host);
   void check_network();
   [[nodiscard]] Duration since_start() const { return now_ - start_; }

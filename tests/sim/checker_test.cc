@@ -36,9 +36,16 @@ TEST_CASE("nothing is noticed when nothing is broken") {
 }
 
 TEST_CASE("no tit-for-tat is noticed") {
-  const auto result = sabotaged(crowd(100, 16), [](roulette::RouletteConfig& c) {
-    c.tab = kib(1024);
-    c.upload_promise = kib(1024);
+  // Visitors that never give are given to for ever.
+  Scenario scenario = crowd(100, 16);
+  scenario.classes.assign(2, PeerClass{});
+  scenario.classes[0].share = 0.7;
+  scenario.classes[1].share = 0.3;
+  scenario.classes[1].behaviour = Behaviour::kFreeRider;
+  CHECK(violation_of(sabotaged(scenario, {})).empty());
+  const auto result = sabotaged(scenario, [](roulette::RouletteConfig& c) {
+    c.tab = c.upload_promise = kib(1024);
+    c.stranger_credit_total = c.stranger_credit_address = kib(1024);
   });
   CHECK(noticed(result, "tit_for_tat"));
 }
