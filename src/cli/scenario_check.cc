@@ -110,8 +110,9 @@ class Check {
       return;
     }
     for (size_t i = 0; i < config_.shares.size(); ++i) {
-      scenario_.classes[i].share =
-          config_.shares[i].value_or((1 - sum) / static_cast<double>(std::max<size_t>(unset, 1)));
+      // Rounded, so that the rest of 80 % is 20 % in a report and not 19.999999999999996 %.
+      const double rest = (1 - sum) / static_cast<double>(std::max<size_t>(unset, 1));
+      scenario_.classes[i].share = config_.shares[i].value_or(std::round(rest * 1e12) / 1e12);
     }
   }
   static std::string percent(double fraction) {

@@ -326,7 +326,7 @@ TEST_CASE("shares of classes", "[scenario]") {
   CHECK(shares("[class.b]\n", {"class.new.share=10%", "class.new.up=1Mbit"}) ==
         std::vector<double>{0.9, 0.1});
   CHECK(shares("[class.b]\nshare = \"30%\"\n[class.a]\nshare = \"70%\"\n",
-               {"class.b.share=rest"}) == std::vector<double>{1 - 0.7, 0.7});
+               {"class.b.share=rest"}) == std::vector<double>{0.3, 0.7});
 
   CHECK(complaints_of("[class.a]\nshare = \"50%\"\n[class.b]\nshare = \"40%\"\n") ==
         Sentences{"s.toml:4:9: the classes' shares make 90%, not 100%"});
