@@ -126,11 +126,12 @@ says err '--link: the scenario has 2 classes'
 expect 6 ./fbload sim s.toml --json nowhere/a.json
 says err '--json nowhere/a.json: cannot be written: No such file or directory'
 
-expect 0 ./fbload sim s.toml --seed 5 --json a.json --csv a.csv --peers-csv peers.csv --quiet
+expect 0 ./fbload sim s.toml --seed 5 --json a.json --csv a.csv --peers-csv peers.csv --report a.html --quiet
 says out '40 arrived, 40 complete'
 says out 'seed 5'
 [[ ! -s err ]] || fail 'a quiet run is not quiet'
 [[ $(wc -l <peers.csv) == 41 ]] || fail 'not a line a visitor'
+grep -q '<html' a.html || fail 'no page'
 [[ $(wc -l <a.csv) -ge 2 ]] || fail 'not a line a second'
 expect 0 ./fbload sim s.toml --seed 5 --json -
 cmp out a.json || fail 'the same seed gives another result'
@@ -175,6 +176,31 @@ expect 0 ./fbload sim trace.toml
 says out '2 arrived, 2 complete'
 expect 0 ./fbload sim s.toml --set client=http
 says out 'http'
+
+# The same in real time: a seeder of its own, and somebody else's.
+for io in auto epoll; do
+  expect 0 ./fbload run s.toml --peers 10 --arrivals 50/s --io "$io" --seed 5 --json real.json
+  says out '10 arrived, 10 complete'
+  grep -q '"mode": "real"' real.json || fail 'not a run in real time'
+done
+expect 0 ./fbload run web.toml --peers 5 --arrivals 50/s --threads 1
+expect 2 ./fbload run s.toml --set client=http
+says err 'plain HTTP clients can only be simulated'
+expect 2 ./fbload run --target http://example.org/
+expect 2 ./fbload sim s.toml --target fb://127.0.0.1:1/
+expect 2 ./fbload run s.toml --path x
+says err 'content.path needs content.site'
+expect 0 ./fbseed keygen --out load.key
+./fbseed web --listen 127.0.0.1:0 --key load.key >load.link 2>load.log &
+seed=$!
+pids+=("$seed")
+until_true test -s load.link
+expect 0 ./fbload run --target "$(cat load.link)" --peers 5 --arrivals 50/s --json real.json
+grep -qF "\"target\": \"$(cat load.link)\"" real.json || fail 'the target is not told'
+expect 5 ./fbload run --target "$(cat load.link)" --peers 5 --arrivals 50/s --path nothing
+kill -TERM "$seed"
+wait "$seed" || fail 'the seeder did not end well'
+expect 4 ./fbload run --target "$(cat load.link)" --peers 2 --arrivals 50/s --timeout 1s
 
 # An interrupt ends the run, and what was measured is reported.
 ./fbload sim --peers 1000000 --arrivals 400/s --set stop.limit=2h --json stopped.json >out 2>err &
