@@ -30,7 +30,7 @@ struct RouletteConfig {
   Duration handshake_timeout = milliseconds(500);   // ours: before an RTT is known
   Duration handshake_timeout_min = milliseconds(200);
   Duration data_timeout_min = milliseconds(200);
-  Duration empty_backoff = milliseconds(50);        // ours: nothing new, but it does have data
+  Duration empty_backoff = milliseconds(100);       // ours: nothing new, but it does have data
   Duration poor_backoff = milliseconds(200);        // ours: it has nothing for us at all
   uint32_t empty_limit = 8;                         // ours: then the neighbour is severed
   bool avoid_duplicates = true;                     // ours: do not ask two neighbours for one chunk

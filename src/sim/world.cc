@@ -242,7 +242,9 @@ void World::arrive_at(uint32_t target, uint32_t slot) {
 
 void World::from_wire(const Endpoint& from, std::span<const uint8_t> datagram) {
   ++from_wire_;
-  if (from == attachment_->seeder) from_foreign_ += ByteCount{datagram.size()} + kHeaders;
+  if (attachment_->foreign_seeder && from == attachment_->seeder) {
+    from_foreign_ += ByteCount{datagram.size()} + kHeaders;
+  }
   const auto header = wire::decode_header(datagram);
   Host* receiver = header ? host(roulette::peer_prefix(header->to)) : nullptr;
   if (receiver == nullptr || !receiver->alive() || datagram.size() > DatagramPool::kSizeMax) {

@@ -34,6 +34,10 @@ TEST_CASE("a crowd on two threads and a seeder of its own") {
   CHECK(out.run.host.threads == 3);
   CHECK(out.engine.datagrams_sent > 1000);
   CHECK(out.run.seeder_sent.bytes > 32 * 1024);
+  uint64_t by_seconds = 0;
+  for (const Sample& sample : out.run.samples) by_seconds += sample.seeder_sent.bytes;
+  CHECK(by_seconds <= out.run.seeder_sent.bytes);
+  CHECK(by_seconds > out.run.seeder_sent.bytes * 9 / 10);
   for (uint32_t i = 0; i < 40; ++i) CHECK(out.run.peers[i].number == i);
   CHECK(out.run.samples.back().completed == 40);
   CHECK(out.run.samples.back().pool == 0);
