@@ -125,6 +125,15 @@ void check_site(ScenarioSettings& settings, const ScenarioSources& sources,
        fmt::format("{}: {}", path, error ? error.message() : "is not a directory")});
 }
 
+// A server's line carries as much down as up, unless the scenario says otherwise.
+void level_seeder(ScenarioSettings& settings) {
+  Setting& down = *settings.table.find("seeder.downlink");
+  const Setting& up = *settings.table.find("seeder.uplink");
+  if (down.origin.layer != Layer::kDefault || up.origin.layer == Layer::kDefault) return;
+  settings.config.scenario.seeder.down = settings.config.scenario.seeder.up;
+  down.origin = {up.origin.layer, "as seeder.uplink"};
+}
+
 }  // namespace
 
 LoadedScenario load_scenario(ScenarioSources sources) {
@@ -145,6 +154,7 @@ LoadedScenario load_scenario(ScenarioSources sources) {
   ScenarioSettings& settings = *out.settings;
   auto found = load_settings(settings.table, from, out.warnings);
   std::ranges::move(found, std::back_inserter(out.complaints));
+  level_seeder(settings);
   load_trace(settings, from.file, out.complaints);
   // What contradicts what is only known of values that were understood.
   if (!out.complaints.empty()) return out;

@@ -98,6 +98,8 @@ void add_seeder(SettingTable& t, sim::Scenario& s) {
   add_line(t, "seeder.", &s.seeder.up, &s.seeder.down, &s.seeder.queue, "uplink", "downlink");
   t.find("seeder.uplink")->doc =
       "How much the seeder's line carries upstream; it keeps itself to it.";
+  t.find("seeder.downlink")->doc =
+      "How much it carries downstream. Not given: as much as an uplink that is.";
   duration(t, "seeder.delay", &s.seeder_delay, "none",
            "The line's delay, one way, in addition to the network's.");
 }

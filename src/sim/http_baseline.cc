@@ -52,7 +52,9 @@ void share(std::vector<Line>& lines, double uplink) {
     open.push_back(&line);
     transfers += static_cast<double>(line.active);
   }
-  std::ranges::stable_sort(open, {}, &Line::cap);
+  std::ranges::sort(open, [](const Line* a, const Line* b) {
+    return a->cap != b->cap ? a->cap < b->cap : a < b;  // of one array, so this repeats
+  });
   for (Line* line : open) {
     line->rate = std::min(line->cap, uplink / transfers);
     uplink -= line->rate * static_cast<double>(line->active);

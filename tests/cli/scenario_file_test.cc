@@ -443,3 +443,10 @@ TEST_CASE("a trace of arrivals", "[scenario]") {
   CHECK(error("time\n") == "t.csv: nobody arrives in it");
   CHECK(error("") == "t.csv: nobody arrives in it");
 }
+
+TEST_CASE("a seeder's line carries as much down as up, unless it is told", "[scenario]") {
+  CHECK(scenario_of(loaded("[seeder]\nuplink = \"50Mbit\"\n")).seeder.down == BitRate{50'000'000});
+  CHECK(scenario_of(loaded("[seeder]\nuplink = \"50Mbit\"\ndownlink = \"1Mbit\"\n")).seeder.down ==
+        BitRate{1'000'000});
+  CHECK(scenario_of(loaded("")).seeder.down == BitRate{800'000});
+}
