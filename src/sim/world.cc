@@ -366,6 +366,7 @@ void World::handle_events(Host& host) {
 void World::on_found(Host& host, const roulette::FileFound& found) {
   const auto& record = found.manifest.record;
   host.record.file = {record.geometry.length};
+  host.progress = now_;
   host.file = record.id;
   host.sha256 = record.sha256;
   std::unique_ptr<content::Storage> storage;
