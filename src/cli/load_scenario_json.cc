@@ -179,6 +179,7 @@ Json class_json(const sim::PeerClass& peers) {
 Json scenario_json(const sim::Scenario& scenario) {
   Json seeder = Json::object();
   add_link(seeder, scenario.seeder, scenario.seeder_delay);
+  seeder["paced"] = scenario.seeder_paced;
   const sim::StopSpec& stop = scenario.stop;
   const sim::NetworkSpec& network = scenario.network;
   return {{"content", content_json(scenario.content)},

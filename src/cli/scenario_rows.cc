@@ -96,12 +96,13 @@ void add_line(SettingTable& t, const std::string& table, BitRate* up, BitRate* d
 
 void add_seeder(SettingTable& t, sim::Scenario& s) {
   add_line(t, "seeder.", &s.seeder.up, &s.seeder.down, &s.seeder.queue, "uplink", "downlink");
-  t.find("seeder.uplink")->doc =
-      "How much the seeder's line carries upstream; it keeps itself to it.";
   t.find("seeder.downlink")->doc =
       "How much it carries downstream. Not given: as much as an uplink that is.";
   duration(t, "seeder.delay", &s.seeder_delay, "none",
            "The line's delay, one way, in addition to the network's.");
+  row(t, "seeder.paced", &s.seeder_paced,
+      "The seeder is told its uplink and keeps itself to it: its answers overtake its chunks, and "
+      "its line's queue stays empty. false: it sends at once, and all wait in that queue.");
 }
 
 void add_class(SettingTable& t, const std::string& name, sim::PeerClass& c,

@@ -130,7 +130,8 @@ struct Scenario {
   std::string title;
   ClientKind client = ClientKind::kFlashback;
   ContentSpec content;
-  LinkOptions seeder;            // its link; the up rate is what it paces itself to
+  LinkOptions seeder;            // its link
+  bool seeder_paced = true;      // it keeps itself to the up rate, so its link's queue stays empty
   Duration seeder_delay{};       // one way, in addition to the network's
   std::vector<PeerClass> classes = {PeerClass{}};
   ArrivalSpec arrivals;

@@ -134,7 +134,7 @@ void World::restart_seeder() {
   Host& host = *hosts_[0];
   roulette::SeederOptions options;
   options.config = scenario_.roulette;
-  options.config.uplink = scenario_.seeder.up;
+  if (scenario_.seeder_paced) options.config.uplink = scenario_.seeder.up;
   SecretRng::from_number(rng_.next()).fill(options.secret);
   options.choice_seed = rng_.next();
   host.timer = Instant::never();
