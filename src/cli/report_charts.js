@@ -5,7 +5,8 @@
 //
 // An axis is {label, log, min, max, format}. A series is {name, points: [[x, y], …], step, style}:
 // a y of null is a gap; style counts from 0 and decides colour, dash and marker together, so that a
-// line can be told apart without its colour. A mark is {axis: 'x' | 'y', value, label}.
+// line can be told apart without its colour; `bare` draws its points alone, with `cross` as
+// crosses, and the legend leaves out what is `quiet`. A mark is {axis: 'x' | 'y', value, label}.
 //
 // Every chart is drawn for the width that its figure has, again when that changes, and for the
 // width of a column on A4 when the page is printed. Strings only ever become text nodes.
@@ -195,13 +196,18 @@ const Charts = (() => {
 
   const symbolPath = (type, size) => d3.symbol().type(type).size(size)();
   const markerPath = (style, size = 34) => symbolPath(symbols[style % styles], size);
+  const crossPath = 'M-4.5,-4.5L4.5,4.5M4.5,-4.5L-4.5,4.5';
 
-  function lineSample(svg, style, marker) {
-    svg.append('line').attr('x1', 0).attr('x2', 30).attr('y1', 7).attr('y2', 7)
-      .attr('stroke', colour(style)).attr('stroke-width', 2).attr('stroke-dasharray', dash(style));
-    if (marker) {
-      svg.append('path').attr('class', 'outline').attr('d', markerPath(style))
-        .attr('transform', 'translate(15,7)').attr('stroke', colour(style));
+  function lineSample(svg, {style, markers, bare, cross}) {
+    if (!bare) {
+      svg.append('line').attr('x1', 0).attr('x2', 30).attr('y1', 7).attr('y2', 7)
+        .attr('stroke', colour(style)).attr('stroke-width', 2)
+        .attr('stroke-dasharray', dash(style));
+    }
+    if (markers || bare) {
+      svg.append('path').attr('class', cross ? 'cross' : 'outline')
+        .attr('d', cross ? crossPath : markerPath(style)).attr('transform', 'translate(15,7)')
+        .attr('stroke', colour(style));
     }
   }
 
@@ -275,22 +281,26 @@ const Charts = (() => {
       xAxis(svg, xScale, x, box);
       const known = p => p[1] !== null && (!y.log || p[1] > 0) && (!x.log || p[0] > 0);
       for (const s of shown) {
-        svg.append('path').attr('class', 'series').attr('stroke', colour(s.style))
-          .attr('stroke-dasharray', dash(s.style))
-          .attr('d', d3.line().defined(known).x(p => xScale(p[0])).y(p => yScale(p[1]))
-            .curve(s.step ? d3.curveStepAfter : d3.curveLinear)(s.points));
+        if (!s.bare) {
+          svg.append('path').attr('class', 'series').attr('stroke', colour(s.style))
+            .attr('stroke-dasharray', dash(s.style))
+            .attr('d', d3.line().defined(known).x(p => xScale(p[0])).y(p => yScale(p[1]))
+              .curve(s.step ? d3.curveStepAfter : d3.curveLinear)(s.points));
+        }
         const alone = s.points.filter(known).length === 1;
-        if (!s.markers && !alone) continue;
+        if (!s.markers && !s.bare && !alone) continue;
         for (const p of s.points.filter(known)) {
-          svg.append('path').attr('class', 'outline').attr('d', markerPath(s.style, 40))
+          svg.append('path').attr('class', s.cross ? 'cross' : 'outline')
+            .attr('d', s.cross ? crossPath : markerPath(s.style, 40))
             .attr('transform', `translate(${xScale(p[0])},${yScale(p[1])})`)
             .attr('stroke', colour(s.style))
-            .append('title').text(`${s.name}: ${(y.format ?? plain)(p[1])}`);
+            .append('title').text(s.cross ? s.name : `${s.name}: ${(y.format ?? plain)(p[1])}`);
         }
       }
       drawMarks(svg, marks, xScale, yScale, box);
-      if (shown.length > 1 || shown[0].always) {
-        legend(plot, shown, (sample, s) => lineSample(sample, s.style, s.markers));
+      const told = shown.filter(s => !s.quiet);
+      if (told.length > 1 || told[0]?.always) {
+        legend(plot, told, (sample, s) => lineSample(sample, s));
       }
     });
   }
