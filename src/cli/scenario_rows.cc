@@ -124,6 +124,8 @@ void add_class(SettingTable& t, const std::string& name, sim::PeerClass& c,
       "that makes as many neighbours as it can.");
   duration(t, table + "abandon_after", &c.abandon_after, "it stays",
            "A visitor who has not all by then leaves.");
+  duration(t, table + "linger", &c.linger, "it leaves at once",
+           "A visitor who has all stays for so long and serves the others.");
   optional(t, table + "mean_s_max", &c.mean_s_max, kNone,
            "Expected of this class: the mean time to completion, in seconds, is at most this.");
   optional(t, table + "p95_s_max", &c.p95_s_max, kNone,

@@ -114,6 +114,7 @@ void World::arrive(uint32_t number) {
   options.config = scenario_.roulette;
   if (sabotage && its_class.behaviour == Behaviour::kHonest) sabotage(options.config);
   adapt(its_class.behaviour, options.config);
+  options.config.linger = its_class.linger;
   options.seeder = seeder_endpoint();
   options.key = attachment_ != nullptr ? attachment_->key : content_.site->public_key();
   SecretRng::from_number(host.plan.secret_number).fill(options.secret);

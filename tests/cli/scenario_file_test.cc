@@ -60,6 +60,7 @@ loss = "1.5%"
 nat = "port-restricted"
 behaviour = "free-rider"
 abandon_after = "10s"
+linger = "90s"
 mean_s_max = 4
 p95_s_max = 7.5
 incomplete_max = 0
@@ -124,6 +125,7 @@ threads = 3
   CHECK(dsl.nat == sim::Nat::kPortRestricted);
   CHECK(dsl.behaviour == sim::Behaviour::kFreeRider);
   CHECK(dsl.abandon_after == seconds(10));
+  CHECK(dsl.linger == seconds(90));
   CHECK(dsl.mean_s_max == 4);
   CHECK(dsl.p95_s_max == 7.5);
   CHECK(dsl.incomplete_max == 0);
