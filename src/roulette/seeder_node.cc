@@ -23,6 +23,7 @@ constexpr Duration kSweepInterval = seconds(1);
 constexpr size_t kCacheSlotsMin = 16;
 constexpr size_t kCacheSlotsMax = 256;
 constexpr size_t kNewcomersMax = 16;
+constexpr Duration kSilenceForRoom = seconds(1);
 constexpr Duration kDigestIntervalMin = milliseconds(50);
 constexpr Duration kPollutionRemembered = seconds(30);
 constexpr size_t kDigestsKeptMax = 65'536;
@@ -102,6 +103,7 @@ struct SeederNode::Impl {
   // By their reply token, for a HELLO that is sent again. Looked up only.
   std::unordered_map<wire::Token, NeighbourId> by_reply_token;
   Instant next_sweep = Instant::never();
+  Instant no_room_until{};  // the table is full, and nobody in it is silent for long before this
   // Somebody has asked for digests lately: newcomers are told to be cautious from the start.
   Instant polluted_until{};
   // An id names one version, so these never go stale.
@@ -306,11 +308,16 @@ std::optional<uint64_t> SeederNode::Impl::digest_of(content::FileId file, uint32
 // Who has been silent for longest makes room, if it has been silent for a while.
 bool SeederNode::Impl::make_room(Instant now) {
   if (core.neighbours().size() < seeder.neighbours_max) return true;
+  if (now < no_room_until) return false;  // a crowd at the door must not cost a search each
   Neighbour* victim = nullptr;
   for (const auto& neighbour : core.neighbours()) {
     if (victim == nullptr || neighbour->heard < victim->heard) victim = neighbour.get();
   }
-  if (victim == nullptr || now - victim->heard < seconds(1)) return false;
+  if (victim == nullptr) return false;
+  if (now - victim->heard < kSilenceForRoom) {
+    no_room_until = victim->heard + kSilenceForRoom;
+    return false;
+  }
   remove(now, *victim);
   return true;
 }
