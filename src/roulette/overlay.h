@@ -38,6 +38,7 @@ class Overlay {
   // BYE to everybody, and nothing is kept.
   void leave(Instant now, Duration lifetime);
 
+  [[nodiscard]] size_t strangers() const { return half_open_.size(); }
   void advance(Instant now);
   [[nodiscard]] Instant next_deadline() const;
 

@@ -36,6 +36,7 @@ class Pacer {
   // When the next queued datagram may leave; never() when none waits.
   [[nodiscard]] Instant next_deadline() const;
   void set_rate(Instant now, BitRate rate);
+  [[nodiscard]] ByteCount queued() const { return queued_; }
   // What has left, without headers of IP and UDP.
   [[nodiscard]] uint64_t sent_datagrams() const { return sent_datagrams_; }
   [[nodiscard]] uint64_t sent_bytes() const { return sent_bytes_; }

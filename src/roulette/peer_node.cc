@@ -426,6 +426,11 @@ Instant PeerNode::next_deadline() const { return impl_->next_deadline(); }
 std::vector<PeerEvent> PeerNode::take_events() { return std::exchange(impl_->events, {}); }
 bool PeerNode::has_events() const { return !impl_->events.empty(); }
 
+Footprint PeerNode::footprint() const {
+  return {impl_->core.neighbours().size(), impl_->overlay.strangers(),
+          impl_->core.pacer.queued().bytes};
+}
+
 NodeStats PeerNode::stats() const {
   return impl_->core.counted();
 }

@@ -111,6 +111,7 @@ class PeerNode {
   [[nodiscard]] bool has_events() const;
 
   [[nodiscard]] NodeStats stats() const;
+  [[nodiscard]] Footprint footprint() const;
   [[nodiscard]] uint32_t degree() const;
   [[nodiscard]] bool in_swarm() const;
 

@@ -372,6 +372,10 @@ void SeederNode::close(Instant now) {
   }
 }
 
+Footprint SeederNode::footprint() const {
+  return {impl_->core.neighbours().size(), 0, impl_->core.pacer.queued().bytes};
+}
+
 NodeStats SeederNode::stats() const {
   return impl_->core.counted();
 }

@@ -43,6 +43,7 @@ class SeederNode {
   void close(Instant now);
 
   [[nodiscard]] NodeStats stats() const;
+  [[nodiscard]] Footprint footprint() const;
 
  private:
   struct Impl;

@@ -52,6 +52,13 @@ class DropCounters {
   std::array<uint64_t, kDropReasons> counts_{};
 };
 
+// What a node holds now, for whoever checks its bounds.
+struct Footprint {
+  size_t neighbours = 0;  // proven or not
+  size_t strangers = 0;   // that have greeted and not yet proved their address
+  uint64_t queued = 0;    // bytes behind the pacer
+};
+
 // All since the node's start. "Chunk bytes" are the payload of DATA messages.
 struct NodeStats {
   uint64_t datagrams_in = 0, bytes_in = 0;    // as received, without IP and UDP headers

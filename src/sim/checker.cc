@@ -31,6 +31,24 @@ void Checker::on_total_sent(Duration at, uint32_t peer, uint64_t sent, uint64_t 
            " bytes and got " + std::to_string(received));
 }
 
+void Checker::on_footprint(Duration at, const std::string& who, const roulette::Footprint& has,
+                           size_t places, BitRate uplink) {
+  const auto within = [&](uint64_t count, uint64_t bound, const char* what) {
+    if (count <= bound) return;
+    fail("memory", at,
+         who + " has " + std::to_string(count) + what + ", " + std::to_string(bound) +
+             " are allowed");
+  };
+  within(has.neighbours, places, " neighbours");
+  within(has.strangers, rules_.half_open_max, " strangers");
+  // A fast line's queue holds 100 ms, and control may use a quarter more (pacer.h).
+  const uint64_t queue =
+      uplink.limited()
+          ? std::max(rules_.uplink_queue, uplink.bytes_in(milliseconds(100))).bytes * 5 / 4
+          : 0;
+  within(has.queued, queue, " bytes waiting to be sent");
+}
+
 void Checker::fail(const char* check, Duration at, std::string what) {
   // One rule's violations must not hide another's.
   const auto same = std::ranges::count(violations_, check, &Violation::check);

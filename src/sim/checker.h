@@ -19,6 +19,7 @@
 #include "base/time.h"
 #include "base/units.h"
 #include "roulette/config.h"
+#include "roulette/stats.h"
 #include "sim/result.h"
 #include "wire/message.h"
 
@@ -57,6 +58,9 @@ class Checker {
                     uint64_t bytes);
   // In all, to anybody.
   void on_total_sent(Duration at, uint32_t peer, uint64_t sent, uint64_t received);
+  // `who` has at most `places` neighbours, and the other tables as the rules bound them.
+  void on_footprint(Duration at, const std::string& who, const roulette::Footprint& has,
+                    size_t places, BitRate uplink);
   void fail(const char* check, Duration at, std::string what);
   // How long a visitor may be without any progress before it must have said that it failed.
   [[nodiscard]] Duration patience() const;

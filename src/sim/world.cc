@@ -470,12 +470,12 @@ void World::check_peer(Host& host) {
                       std::to_string(host.payload_received) + " and " +
                       std::to_string(host.payload_sent));
   }
-  const uint32_t places = scenario_.roulette.degree_max + scenario_.roulette.degree_max / 2 + 1;
   const bool honest =
       scenario_.classes[host.plan.peer_class].behaviour == Behaviour::kHonest;
-  if (honest && stats.neighbours_now > places) {
-    checker_.fail("memory", since_start(),
-                  visitor(host) + " has " + std::to_string(stats.neighbours_now) + " neighbours");
+  if (honest) {
+    const roulette::RouletteConfig& rules = scenario_.roulette;
+    checker_.on_footprint(since_start(), visitor(host), host.peer->footprint(),
+                          rules.degree_max + rules.degree_max / 2, rules.uplink);
   }
   if (record.end != PeerEnd::kNotYet) return;
   if (host.timer == Instant::never()) {
@@ -504,6 +504,11 @@ void World::check_network() {
 Sample World::sample() {
   for (const auto& host : hosts_) {
     if (host && host->peer) check_peer(*host);
+  }
+  if (hosts_[0] && hosts_[0]->seeder) {
+    checker_.on_footprint(since_start(), "the seeder", hosts_[0]->seeder->footprint(),
+                          roulette::SeederConfig{}.neighbours_max,
+                          scenario_.seeder_paced ? scenario_.seeder.up : BitRate{});
   }
   check_network();
   Sample out = sample_;
