@@ -44,9 +44,15 @@ ExitCode check_outputs(const Arguments& arguments) {
       ++standard;
       continue;
     }
-    auto directory = std::filesystem::path(path).parent_path();
-    if (directory.empty()) directory = ".";
-    if (std::filesystem::is_directory(path) || ::access(directory.c_str(), W_OK) != 0) {
+    auto writable = std::filesystem::path(path);
+    // A file is replaced, so its directory counts; a device or a pipe is written to.
+    std::error_code error;
+    if (const auto kind = std::filesystem::status(path, error).type();
+        kind == std::filesystem::file_type::regular ||
+        kind == std::filesystem::file_type::not_found) {
+      writable = writable.has_parent_path() ? writable.parent_path() : ".";
+    }
+    if (std::filesystem::is_directory(path) || ::access(writable.c_str(), W_OK) != 0) {
       const char* why = std::filesystem::is_directory(path) ? std::strerror(EISDIR)
                                                             : std::strerror(errno);
       return failed(ExitCode::kLocal, fmt::format("--{} {}: cannot be written: {}", name, path,

@@ -7,7 +7,9 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <filesystem>
 #include <span>
+#include <system_error>
 
 #include "cli/report_json.h"
 #include "content/file_handle.h"
@@ -111,13 +113,40 @@ std::string_view to_string(engine::IoBackend backend) {
   return "unknown";
 }
 
+namespace {
+
+std::string cannot_write(const std::string& name, const std::string& why) {
+  return fmt::format("\"{}\" cannot be written: {}", name, why);
+}
+
+std::expected<void, std::string> write_through(const std::string& path, std::string_view text) {
+  const content::FileHandle file(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
+  while (file.valid() && !text.empty()) {
+    const ssize_t written = ::write(file.fd(), text.data(), text.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) break;
+    text.remove_prefix(static_cast<size_t>(written));
+  }
+  if (file.valid() && text.empty()) return {};
+  return std::unexpected(cannot_write(path, std::strerror(errno)));
+}
+
+}  // namespace
+
 std::expected<void, std::string> write_file_atomically(const std::string& path,
                                                        std::string_view text) {
-  const std::string beside = path + ".new";
+  std::error_code error;
+  const auto kind = std::filesystem::status(path, error).type();
+  const bool is_file = kind == std::filesystem::file_type::regular;
+  // A device, a pipe: it must not be replaced by a file.
+  if (!is_file && kind != std::filesystem::file_type::not_found) return write_through(path, text);
+  // A link stays one: what it names is replaced.
+  const std::string target = is_file ? std::filesystem::canonical(path, error).string() : path;
+  const std::string beside = target + ".new";
   const auto fail = [&](const std::string& name) {
     const std::string why = std::strerror(errno);
     ::unlink(beside.c_str());
-    return std::unexpected(fmt::format("\"{}\" cannot be written: {}", name, why));
+    return std::unexpected(cannot_write(name, why));
   };
   {
     const content::FileHandle file(
@@ -125,7 +154,7 @@ std::expected<void, std::string> write_file_atomically(const std::string& path,
     const auto* bytes = reinterpret_cast<const uint8_t*>(text.data());
     if (!file.valid() || !content::write_exact(file, 0, {bytes, text.size()})) return fail(beside);
   }
-  if (std::rename(beside.c_str(), path.c_str()) != 0) return fail(path);
+  if (std::rename(beside.c_str(), target.c_str()) != 0) return fail(path);
   return {};
 }
 

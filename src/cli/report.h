@@ -70,8 +70,9 @@ struct GatewayReport {
 
 [[nodiscard]] std::string_view to_string(engine::IoBackend backend);
 
-// Writes `text` beside `path` and renames it over, so that a reader sees the old or the new. The
-// error is a sentence. One thread a path.
+// Writes `text` beside `path` and renames it over, so that a reader sees the old or the new. Into
+// what is no file (a device, a pipe) it is written directly; of a link, what it names is replaced.
+// The error is a sentence. One thread a path.
 [[nodiscard]] std::expected<void, std::string> write_file_atomically(const std::string& path,
                                                                      std::string_view text);
 

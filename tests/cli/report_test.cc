@@ -1,5 +1,8 @@
 #include "cli/report.h"
 
+#include <cstdlib>
+#include <filesystem>
+
 #include "catch.h"
 #include "cli/log.h"
 #include "cli/progress.h"
@@ -55,9 +58,27 @@ TEST_CASE("drops in words", "[report]") {
 }
 
 TEST_CASE("a file that cannot be written is said, and nothing is left", "[report]") {
+  if (std::filesystem::is_character_file("/dev/full")) {
+    const auto full = write_file_atomically("/dev/full", "x");
+    REQUIRE_FALSE(full.has_value());
+    CHECK(full.error() == "\"/dev/full\" cannot be written: No space left on device");
+    CHECK(std::filesystem::is_character_file("/dev/full"));  // not replaced by a file
+  }
   const auto written = write_file_atomically("/nonexistent/directory/file", "x");
   REQUIRE_FALSE(written);
   CHECK(has(written.error(), "/nonexistent/directory/file.new"));
+}
+
+TEST_CASE("a link to a file stays a link", "[report]") {
+  std::string name = (std::filesystem::temp_directory_path() / "fb-report-XXXXXX").string();
+  REQUIRE(::mkdtemp(name.data()) != nullptr);
+  const std::filesystem::path directory = name;
+  REQUIRE(write_file_atomically(directory / "file", "old").has_value());
+  std::filesystem::create_symlink("file", directory / "link");
+  REQUIRE(write_file_atomically(directory / "link", "new, and longer").has_value());
+  CHECK(std::filesystem::is_symlink(directory / "link"));
+  CHECK(std::filesystem::file_size(directory / "file") == 15);
+  std::filesystem::remove_all(directory);
 }
 
 TEST_CASE("log lines are valid JSON strings whatever they hold", "[log]") {
