@@ -10,6 +10,7 @@
 #include <cstring>
 #include <filesystem>
 #include <iterator>
+#include <set>
 
 #include "cli/load_html.h"
 #include "cli/log.h"
@@ -37,12 +38,17 @@ bool to_standard_output(const Arguments& arguments) {
 // Before the run, so that an hour of it is not lost to a slip.
 ExitCode check_outputs(const Arguments& arguments) {
   int standard = 0;
+  std::set<std::string> paths;
   for (const char* name : kOutputs) {
     if (!arguments.has(name)) continue;
     const std::string path = arguments.text(name);
     if (path == kStandardOutput) {
       ++standard;
       continue;
+    }
+    if (!paths.insert(std::filesystem::weakly_canonical(path).string()).second) {
+      return failed(ExitCode::kUsage,
+                    fmt::format("--{} {}: another output goes there too", name, path));
     }
     auto writable = std::filesystem::path(path);
     // A file is replaced, so its directory counts; a device or a pipe is written to.
@@ -208,7 +214,7 @@ std::expected<LoadStart, ExitCode> start_load(const Arguments& arguments,
 
 ExitCode finish_load(const Arguments& arguments, const LoadStart& start,
                      const LoadSummary& summary, const sim::RunResult& result) {
-  const bool written = write_outputs(arguments, start, summary, result);
+  bool written = write_outputs(arguments, start, summary, result);
   const ExitCode code = exit_code_of(start.scenario(), summary);
   if (to_standard_output(arguments)) {
     for (const std::string& sentence : summary.unmet) log_error(sentence);
@@ -216,8 +222,10 @@ ExitCode finish_load(const Arguments& arguments, const LoadStart& start,
       log_error(fmt::format("{} at {:.3f} s: {}", each.check, each.at.seconds(), each.what));
     }
   } else {
-    fmt::print("{}", table(summary));
-    std::fflush(stdout);
+    if (const auto told = write_output(kStandardOutput, table(summary)); !told) {
+      log_error(told.error());
+      written = false;
+    }
   }
   if (summary.violations_total > 0) {
     fmt::print(stderr, "A rule did not hold. The same again:\n  {}\n", replay_command(start));
@@ -238,11 +246,13 @@ ExitCode exit_code_of(const sim::Scenario& scenario, const LoadSummary& summary)
   if (summary.interrupted) return ExitCode::kInterrupted;
   if (!summary.unmet.empty()) return ExitCode::kNotAsExpected;
   const VisitorSummary& all = summary.all;
-  const bool counted =
-      scenario.expect.incomplete_max || scenario.expect.completed_min ||
-      std::ranges::any_of(scenario.classes,
-                          [](const sim::PeerClass& c) { return c.incomplete_max.has_value(); });
-  if (all.incomplete == 0 || counted || !scenario.stop.drain) return ExitCode::kOk;
+  // Of whom the scenario says how many may be left, its thresholds have judged.
+  uint64_t left = all.incomplete;
+  for (size_t i = 0; i < summary.classes.size(); ++i) {
+    if (scenario.classes[i].incomplete_max) left -= summary.classes[i].incomplete;
+  }
+  if (scenario.expect.incomplete_max || scenario.expect.completed_min) left = 0;
+  if (left == 0 || !scenario.stop.drain) return ExitCode::kOk;
   if (all.completed == 0 && all.unreachable > 0) return ExitCode::kUnreachable;
   if (all.completed == 0 && all.missing > 0) return ExitCode::kNotFound;
   return ExitCode::kFailed;

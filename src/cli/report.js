@@ -124,6 +124,7 @@
         : 'Each fetches a file of a site.';
     }
     const sizes = (content.sizes_bytes ?? []).map(bytesText);
+    if (sizes.length === 0) return '';
     if (sizes.length === 1) return `Each fetches a file of ${sizes[0]}.`;
     return `Each fetches one of ${plural(sizes.length, 'file')}, of `
       + `${sizes.length > 6 ? `${sizes[0]} to ${sizes[sizes.length - 1]}` : list(sizes)}.`;

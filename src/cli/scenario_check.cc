@@ -23,6 +23,8 @@ class Check {
     check_classes();
     check_shares();
     check_content();
+    check_client();
+    check_target();
     check_arrivals();
     check_stop();
     check_warm_up();
@@ -137,6 +139,35 @@ class Check {
     if (content_ == ContentFrom::kScenario && !c.path.empty() && c.site.empty()) {
       complain("content.path", "content.path needs content.site: generated files have no names");
     }
+  }
+
+  void check_client() {
+    if (scenario_.client != sim::ClientKind::kHttp) return;
+    for (const char* key :
+         {"network.loss", "network.duplicate", "network.reorder", "network.corrupt",
+          "faults.kill_share", "faults.kill_every", "faults.seeder_down_at",
+          "faults.seeder_down_for", "faults.partition_at", "faults.partition_share",
+          "faults.partition_for"}) {
+      pointless(key, "client", "flashback");
+    }
+    for (size_t i = 0; i < scenario_.classes.size(); ++i) {
+      for (const char* leaf : {"loss", "nat", "behaviour", "linger"}) {
+        pointless(class_key(i, leaf), "client", "flashback");
+      }
+    }
+  }
+
+  // A foreign seeder has its own content, and is not ours to crash.
+  void check_target() {
+    if (content_ != ContentFrom::kTarget) return;
+    for (const char* key :
+         {"content.sizes", "content.site", "faults.seeder_down_at", "faults.seeder_down_for"}) {
+      if (layer(key) >= Layer::kEnvironment) {
+        complain(key, fmt::format("{} has no effect on a foreign seeder (--target)", key));
+      }
+    }
+    scenario_.content.sizes.clear();
+    scenario_.faults.seeder_down_for = {};
   }
 
   void check_arrivals() {

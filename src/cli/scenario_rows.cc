@@ -131,7 +131,8 @@ void add_class(SettingTable& t, const std::string& name, sim::PeerClass& c,
   optional(t, table + "p95_s_max", &c.p95_s_max, kNone,
            "Expected of this class: 95 of 100 that complete need at most this, in seconds.");
   optional(t, table + "incomplete_max", &c.incomplete_max, kNone,
-           "Expected of this class: at most so many do not complete.");
+           "Expected of this class: at most so many fail or are left over; who lost patience or was "
+           "killed is not among them.");
 }
 
 void add_arrivals(SettingTable& t, ScenarioConfig& config) {
@@ -221,7 +222,9 @@ void add_expect(SettingTable& t, sim::Expectation& e) {
   expect("max_s_max", &e.max_s_max, "Nobody who completes needs more than this, in seconds.");
   expect("ratio_to_limit_max", &e.ratio_to_limit_max,
          "The mean is at most this many times what the lines allow.");
-  expect("incomplete_max", &e.incomplete_max, "At most so many visitors do not complete.");
+  expect("incomplete_max", &e.incomplete_max,
+         "At most so many visitors fail or are left over; who lost patience or was killed is not "
+         "among them (see completed_min).");
   expect("completed_min", &e.completed_min, "At least so many visitors complete.");
   expect("pool_max", &e.pool_max, "Never are more visitors than this under way.");
   expect("received_ratio_max", &e.received_ratio_max,

@@ -2,7 +2,7 @@
 // what nodes say of themselves. The nodes' own bookkeeping is not trusted.
 //
 //   content      a complete visitor holds the site's bytes
-//   tit_for_tat  what an honest visitor sends another one stays within what it got from it plus
+//   tit_for_tat  (virtual time) what an honest visitor sends another one stays within what it got from it plus
 //                the tab (RouletteConfig::tab, tab_percent)
 //   promise      what an honest visitor sends in all stays within what it got in all plus
 //                RouletteConfig::upload_promise

@@ -69,7 +69,7 @@ Duration Network::delay(const End& from, const End& to) const {
 Network::Passage Network::pass(Instant now, const End& from, const End& to,
                                std::span<uint8_t> datagram) {
   const NetworkSpec& network = scenario_.network;
-  if (any_nat_) nats_.note_sent(now, from.number, to.number);
+  if (any_nat_ && to.plan != nullptr) nats_.note_sent(now, from.number, to.number);
   if (lost(from, to)) {
     ++drops.loss;
     return {};
@@ -94,7 +94,8 @@ Network::Passage Network::pass(Instant now, const End& from, const End& to,
 }
 
 bool Network::admits(Instant now, const End& from, const End& to) {
-  if (!any_nat_) return true;
+  // Of a host that was never there a table must not grow; the world counts it as nobody.
+  if (!any_nat_ || to.plan == nullptr) return true;
   const auto nat_of = [&](const End& end) {
     const PeerClass* its_class = class_of(end);
     return its_class != nullptr ? its_class->nat : Nat::kOpen;

@@ -11,7 +11,13 @@ constexpr uint64_t kVisitorStride = 0x9e3779b97f4a7c15U;
 constexpr uint64_t kSeederNumber = UINT64_MAX;
 constexpr uint64_t kArrivalStream = 0x61727269;  // "arri"
 
-Duration from_seconds(double seconds) { return {static_cast<int64_t>(seconds * 1e9)}; }
+constexpr Duration kFar = seconds(100LL * 365 * 86'400);  // beyond every stop.limit
+
+// What no clock can hold, or is no number, is far.
+Duration from_seconds(double seconds) {
+  const double ns = seconds * 1e9;
+  return ns < static_cast<double>(kFar.ns) ? Duration{static_cast<int64_t>(ns)} : kFar;
+}
 
 // When arrival number `n` of a ramp comes: where the integral of the rate reaches n.
 Duration ramp_arrival(const ArrivalSpec& spec, double n) {
@@ -53,7 +59,7 @@ std::optional<Duration> Population::next_arrival() {
     case ArrivalKind::kConstant: return from_seconds(n / spec.rate);
     case ArrivalKind::kRamp: return ramp_arrival(spec, n);
     case ArrivalKind::kPoisson:
-      return last_ + from_seconds(-std::log(1 - arrivals_.unit()) / spec.rate);
+      return std::min(kFar, last_ + from_seconds(-std::log(1 - arrivals_.unit()) / spec.rate));
     case ArrivalKind::kTrace:
       if (number >= spec.trace.size()) return {};
       return spec.trace[number] - Instant{};

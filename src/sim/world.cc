@@ -408,6 +408,7 @@ void World::end(Host& host, PeerEnd how) {
   check_peer(host);
   peer_drops_ += host.peer->stats().drops;
   host.peer.reset();
+  host.pairs = {};
   --waiting_;
 }
 

@@ -38,7 +38,9 @@ TEST_CASE("how a run ends", "[load]") {
   CHECK(exit_code_of(scenario, nobody) == ExitCode::kUnreachable);
 
   // Who did not complete was to be expected.
-  const LoadSummary left = summary_of(4, 1);
+  LoadSummary left = summary_of(4, 1);
+  left.classes.resize(1);
+  left.classes[0].incomplete = 1;
   sim::Scenario cut = scenario;
   cut.stop.drain = false;
   CHECK(exit_code_of(cut, left) == ExitCode::kOk);
@@ -48,6 +50,12 @@ TEST_CASE("how a run ends", "[load]") {
   sim::Scenario by_class = scenario;
   by_class.classes[0].incomplete_max = 2;
   CHECK(exit_code_of(by_class, left) == ExitCode::kOk);
+  // A bound of one class says nothing of another.
+  by_class.classes.emplace_back();
+  left.classes.resize(2);
+  left.classes[0].incomplete = 0;
+  left.classes[1].incomplete = 1;
+  CHECK(exit_code_of(by_class, left) == ExitCode::kFailed);
 
   LoadSummary unmet = summary_of(5, 0);
   unmet.unmet = {"the mean is too long"};

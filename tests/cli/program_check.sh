@@ -203,7 +203,7 @@ wait "$seed" || fail 'the seeder did not end well'
 expect 4 ./fbload run --target "$(cat load.link)" --peers 2 --arrivals 50/s --timeout 1s
 
 # An interrupt ends the run, and what was measured is reported.
-./fbload sim --peers 1000000 --arrivals 400/s --set stop.limit=2h --json stopped.json >out 2>err &
+./fbload sim --peers 1000000 --arrivals 8/s --set content.sizes=4KiB --set stop.limit=24h --json stopped.json >out 2>err &
 sim=$!
 pids+=("$sim")
 until_true grep -q 'complete [1-9]' err

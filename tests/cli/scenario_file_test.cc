@@ -40,7 +40,7 @@ using Sentences = std::vector<std::string>;
 TEST_CASE("a scenario with everything is what it says", "[scenario]") {
   const auto from = loaded(R"(
 title = "half the world"
-client = "http"
+client = "flashback"
 seed = 7
 warm_up = "2s"
 [content]
@@ -105,7 +105,7 @@ threads = 3
 )");
   const sim::Scenario& s = scenario_of(from);
   CHECK(s.title == "half the world");
-  CHECK(s.client == sim::ClientKind::kHttp);
+  CHECK(s.client == sim::ClientKind::kFlashback);
   CHECK(from.settings->config.seed == 7);
   CHECK(s.warm_up == seconds(2));
   CHECK(s.content.sizes == std::vector{kib(4), kib(128)});
@@ -451,4 +451,27 @@ TEST_CASE("a seeder's line carries as much down as up, unless it is told", "[sce
   CHECK(scenario_of(loaded("[seeder]\nuplink = \"50Mbit\"\ndownlink = \"1Mbit\"\n")).seeder.down ==
         BitRate{1'000'000});
   CHECK(scenario_of(loaded("")).seeder.down == BitRate{800'000});
+}
+
+TEST_CASE("what plain HTTP has not, and what a foreign seeder decides, is told", "[scenario]") {
+  const auto http = loaded("client = \"http\"\n[network]\nloss = \"1%\"\n[class.a]\n"
+                           "nat = \"symmetric\"\n");
+  REQUIRE(http.complaints.size() == 2);
+  CHECK(http.complaints[0].text() ==
+        "s.toml:3:8: network.loss has no effect, because client is http; it needs flashback");
+  // Put on top of a scenario, HTTP takes its place.
+  ScenarioSources over;
+  over.settings.file = "s.toml";
+  over.settings.text = "[network]\nloss = \"1%\"\n";
+  over.settings.sets = {"client=http"};
+  const auto replaced = load_scenario(over);
+  CHECK(replaced.complaints.empty());
+  CHECK(scenario_of(replaced).network.loss == 0);
+
+  ScenarioSources foreign;
+  foreign.content = ContentFrom::kTarget;
+  foreign.settings.sets = {"content.sizes=1MiB"};
+  REQUIRE(load_scenario(foreign).complaints.size() == 1);
+  foreign.settings.sets = {};
+  CHECK(scenario_of(load_scenario(foreign)).content.sizes.empty());
 }

@@ -86,6 +86,19 @@ TEST_CASE("a crowd of neighbours beyond the bound is noticed") {
   CHECK(noticed(result, "memory"));
 }
 
+TEST_CASE("bytes that are not the site's are noticed") {
+  Scenario scenario = crowd(1, 1);
+  scenario.content.sizes = {kib(8), kib(8)};
+  const WorldContent content = generated_content(scenario.content, 1);
+  World world(scenario, 1, content);
+  world.add_peer(at(0), 0, 0);
+  while (!world.peer(0).download) world.run_until(world.now() + milliseconds(10));
+  // What it was to get is another file than what it gets.
+  world.peer(0).file = content.site->record(content.paths[1])->id;
+  world.run_until(at(60));
+  CHECK(noticed(result_of(world), "content"));
+}
+
 TEST_CASE("datagrams that vanish are noticed") {
   // A node that says it sent what never reached the network, as a world would see it that lost
   // count: the world's own figure is changed behind its back.

@@ -61,6 +61,24 @@ TEST_CASE("arrivals: constant, one-shot, ramp, trace") {
   }
 }
 
+TEST_CASE("arrivals beyond all time are far, not long ago") {
+  for (const ArrivalKind kind : {ArrivalKind::kConstant, ArrivalKind::kPoisson,
+                                 ArrivalKind::kRamp}) {
+    Scenario s = scenario_with(kind);
+    s.arrivals.rate = kind == ArrivalKind::kRamp ? 2 : 1e-12;
+    s.arrivals.rate_end = 1e-12;
+    s.arrivals.ramp = seconds(10);
+    s.stop.peers = 20;
+    Population p(s, 1, 1);
+    Duration last{};
+    for (uint32_t i = 0; i < 20; ++i) {
+      CHECK(p.plan(i)->arrives >= last);
+      last = p.plan(i)->arrives;
+    }
+    CHECK(last > seconds(1'000'000'000));
+  }
+}
+
 TEST_CASE("Poisson arrivals have the rate, and distances that vary as an exponential's") {
   Scenario s = scenario_with(ArrivalKind::kPoisson);
   s.arrivals.rate = 50;
