@@ -131,8 +131,8 @@ void add_class(SettingTable& t, const std::string& name, sim::PeerClass& c,
   optional(t, table + "p95_s_max", &c.p95_s_max, kNone,
            "Expected of this class: 95 of 100 that complete need at most this, in seconds.");
   optional(t, table + "incomplete_max", &c.incomplete_max, kNone,
-           "Expected of this class: at most so many fail or are left over; who lost patience or was "
-           "killed is not among them.");
+           "Expected of this class: at most so many fail or are left over; who lost patience or "
+           "was killed is not among them.");
 }
 
 void add_arrivals(SettingTable& t, ScenarioConfig& config) {

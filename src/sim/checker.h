@@ -2,8 +2,9 @@
 // what nodes say of themselves. The nodes' own bookkeeping is not trusted.
 //
 //   content      a complete visitor holds the site's bytes
-//   tit_for_tat  (virtual time) what an honest visitor sends another one stays within what it got from it plus
-//                the tab (RouletteConfig::tab, tab_percent)
+//   tit_for_tat  what an honest visitor sends another one stays within what it got from it plus
+//                the tab (RouletteConfig::tab, tab_percent); in virtual time only, because on a
+//                wire the sender of what arrives is not known
 //   promise      what an honest visitor sends in all stays within what it got in all plus
 //                RouletteConfig::upload_promise
 //   stuck        nobody waits without a timer, or longer than give_up without a word
