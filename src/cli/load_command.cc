@@ -122,10 +122,7 @@ ExitCode check_client(const LoadStart& start) {
 
 std::expected<void, std::string> write_output(const std::string& path, std::string_view text) {
   if (path != kStandardOutput) return write_file_atomically(path, text);
-  if (std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fflush(stdout) == 0) {
-    return {};
-  }
-  return std::unexpected(fmt::format("standard output: {}", std::strerror(errno)));
+  return write_standard_output(text);
 }
 
 bool write_outputs(const Arguments& arguments, const LoadStart& start, const LoadSummary& summary,
@@ -222,7 +219,7 @@ ExitCode finish_load(const Arguments& arguments, const LoadStart& start,
       log_error(fmt::format("{} at {:.3f} s: {}", each.check, each.at.seconds(), each.what));
     }
   } else {
-    if (const auto told = write_output(kStandardOutput, table(summary)); !told) {
+    if (const auto told = write_standard_output(table(summary)); !told) {
       log_error(told.error());
       written = false;
     }

@@ -1,6 +1,4 @@
 // fbload compare: two results, figure by figure.
-#include <fmt/format.h>
-
 #include "cli/commands.h"
 #include "cli/load_compare.h"
 #include "cli/load_result.h"
@@ -26,7 +24,10 @@ ExitCode run(const Arguments& arguments) {
       return ExitCode::kLocal;
     }
   }
-  fmt::print("{}", table(comparison));
+  if (const auto told = write_standard_output(table(comparison)); !told) {
+    log_error(told.error());
+    return ExitCode::kLocal;
+  }
   const bool fail = arguments.has("fail-if-worse") && comparison.worse();
   return fail ? ExitCode::kNotAsExpected : ExitCode::kOk;
 }

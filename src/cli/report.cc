@@ -133,6 +133,13 @@ std::expected<void, std::string> write_through(const std::string& path, std::str
 
 }  // namespace
 
+std::expected<void, std::string> write_standard_output(std::string_view text) {
+  if (std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fflush(stdout) == 0) {
+    return {};
+  }
+  return std::unexpected(fmt::format("standard output: {}", std::strerror(errno)));
+}
+
 std::expected<void, std::string> write_file_atomically(const std::string& path,
                                                        std::string_view text) {
   std::error_code error;

@@ -70,6 +70,9 @@ struct GatewayReport {
 
 [[nodiscard]] std::string_view to_string(engine::IoBackend backend);
 
+// All of it, flushed; the error is a sentence. One thread at a time.
+[[nodiscard]] std::expected<void, std::string> write_standard_output(std::string_view text);
+
 // Writes `text` beside `path` and renames it over, so that a reader sees the old or the new. Into
 // what is no file (a device, a pipe) it is written directly; of a link, what it names is replaced.
 // The error is a sentence. One thread a path.

@@ -26,42 +26,26 @@ std::string uncommented(const std::string& text) {
   return std::regex_replace(text, std::regex("(^|\n)#([a-z0-9_]+ = )"), "$1$2");
 }
 
+// The file is what the table documents; uncommented, it sets every key to its default.
+template <typename Settings>
+void check_documented(const std::string& name) {
+  Settings settings;
+  const std::string text = file(name);
+  CHECK(text == print_documented(settings.table));
+  CHECK(load_toml(settings.table, uncommented(text), "conf").empty());
+  for (const Setting& row : settings.table.rows()) {
+    INFO(row.key);
+    CHECK(row.origin.layer == Layer::kFile);
+    CHECK(text_of(row) == row.default_text);
+  }
+}
+
 }  // namespace
 
-TEST_CASE("conf/fbseed.toml has every key with its default", "[conf]") {
-  SeedSettings settings;
-  const std::string text = file("fbseed.toml");
-  CHECK(text == print_documented(settings.table));
-  CHECK(load_toml(settings.table, uncommented(text), "conf").empty());
-  for (const Setting& row : settings.table.rows()) {
-    INFO(row.key);
-    CHECK(row.origin.layer == Layer::kFile);
-    CHECK(text_of(row) == row.default_text);
-  }
-}
-
-TEST_CASE("conf/fbpeer.toml has every key with its default", "[conf]") {
-  PeerSettings settings;
-  const std::string text = file("fbpeer.toml");
-  CHECK(text == print_documented(settings.table));
-  CHECK(load_toml(settings.table, uncommented(text), "conf").empty());
-  for (const Setting& row : settings.table.rows()) {
-    INFO(row.key);
-    CHECK(row.origin.layer == Layer::kFile);
-    CHECK(text_of(row) == row.default_text);
-  }
-}
-
-TEST_CASE("conf/fbload.toml has every key with its default", "[conf]") {
-  ScenarioSettings settings;
-  const std::string text = file("fbload.toml");
-  CHECK(text == print_documented(settings.table));
-  CHECK(load_toml(settings.table, uncommented(text), "conf").empty());
-  for (const Setting& row : settings.table.rows()) {
-    INFO(row.key);
-    CHECK(row.origin.layer == Layer::kFile);
-    CHECK(text_of(row) == row.default_text);
-  }
+TEST_CASE("each file of conf/ has every key with its default", "[conf]") {
+  check_documented<SeedSettings>("fbseed.toml");
+  check_documented<PeerSettings>("fbpeer.toml");
+  check_documented<ScenarioSettings>("fbload.toml");
 }
 
 TEST_CASE("every scenario in conf/scenarios is good, and says what it asks", "[conf]") {
