@@ -193,6 +193,7 @@ Json scenario_json(const sim::Scenario& scenario) {
             {"drain", stop.drain},
             {"limit_s", stop.limit.seconds()}}},
           {"warm_up_s", scenario.warm_up.seconds()},
+          {"peers_know_uplink", scenario.peers_know_uplink},
           {"network",
            {{"access_min_s", network.access_min.seconds()},
             {"access_max_s", network.access_max.seconds()},

@@ -144,8 +144,8 @@ class Check {
   void check_client() {
     if (scenario_.client != sim::ClientKind::kHttp) return;
     for (const char* key :
-         {"network.loss", "network.duplicate", "network.reorder", "network.corrupt",
-          "faults.kill_share", "faults.kill_every", "faults.seeder_down_at",
+         {"peers_know_uplink", "network.loss", "network.duplicate", "network.reorder",
+          "network.corrupt", "faults.kill_share", "faults.kill_every", "faults.seeder_down_at",
           "faults.seeder_down_for", "faults.partition_at", "faults.partition_share",
           "faults.partition_for"}) {
       pointless(key, "client", "flashback");

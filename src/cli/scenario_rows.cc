@@ -74,6 +74,9 @@ void add_top(SettingTable& t, ScenarioConfig& c) {
           "drawn, and told.");
   duration(t, "warm_up", &c.scenario.warm_up, "everybody counts",
            "Visitors who arrive earlier than this are served, but not counted.");
+  row(t, "peers_know_uplink", &c.scenario.peers_know_uplink,
+      "Each visitor is told what its own line carries upstream, which nobody knows of a real one: "
+      "the baseline for estimating it.");
 }
 
 void add_content(SettingTable& t, sim::ContentSpec& c) {

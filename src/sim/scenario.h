@@ -134,6 +134,7 @@ struct Scenario {
   LinkOptions seeder;            // its link
   bool seeder_paced = true;      // it keeps itself to the up rate, so its link's queue stays empty
   Duration seeder_delay{};       // one way, in addition to the network's
+  bool peers_know_uplink = false;  // each visitor's node is told its own line's up rate
   std::vector<PeerClass> classes = {PeerClass{}};
   ArrivalSpec arrivals;
   StopSpec stop;

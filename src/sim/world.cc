@@ -115,6 +115,7 @@ void World::arrive(uint32_t number) {
   if (sabotage && its_class.behaviour == Behaviour::kHonest) sabotage(options.config);
   adapt(its_class.behaviour, options.config);
   options.config.linger = its_class.linger;
+  if (scenario_.peers_know_uplink) options.config.uplink = its_class.link.up;
   options.seeder = seeder_endpoint();
   options.key = attachment_ != nullptr ? attachment_->key : content_.site->public_key();
   SecretRng::from_number(host.plan.secret_number).fill(options.secret);
@@ -475,8 +476,10 @@ void World::check_peer(Host& host) {
       scenario_.classes[host.plan.peer_class].behaviour == Behaviour::kHonest;
   if (honest) {
     const roulette::RouletteConfig& rules = scenario_.roulette;
+    const BitRate known = scenario_.classes[host.plan.peer_class].link.up;
     checker_.on_footprint(since_start(), visitor(host), host.peer->footprint(),
-                          rules.degree_max + rules.degree_max / 2, rules.uplink);
+                          rules.degree_max + rules.degree_max / 2,
+                          scenario_.peers_know_uplink ? known : rules.uplink);
   }
   if (record.end != PeerEnd::kNotYet) return;
   if (host.timer == Instant::never()) {

@@ -43,6 +43,7 @@ title = "half the world"
 client = "flashback"
 seed = 7
 warm_up = "2s"
+peers_know_uplink = true
 [content]
 sizes = ["4KiB", "128KiB"]
 [seeder]
@@ -108,6 +109,7 @@ threads = 3
   CHECK(s.client == sim::ClientKind::kFlashback);
   CHECK(from.settings->config.seed == 7);
   CHECK(s.warm_up == seconds(2));
+  CHECK(s.peers_know_uplink);
   CHECK(s.content.sizes == std::vector{kib(4), kib(128)});
   CHECK(s.seeder.up == BitRate{1'000'000});
   CHECK(s.seeder.down == BitRate{2'000'000});

@@ -224,6 +224,19 @@ TEST_CASE("visitors behind NATs complete, and their NATs kept something out") {
   CHECK(result.network.nat > 50);
 }
 
+TEST_CASE("who knows its uplink never fills its line's queue") {
+  const uint64_t seed = seed_or(20);
+  INFO("FLASHBACK_SEED=" << seed);
+  Scenario scenario = crowd(60, 10, kib(64));
+  scenario.classes[0].link.queue = kib(4);
+  CHECK(run(scenario, seed).network.uplink_queue > 0);
+  scenario.peers_know_uplink = true;
+  const RunResult result = run(scenario, seed);
+  CHECK(violation_of(result).empty());
+  CHECK(summary_of(result).complete == 60);
+  CHECK(result.network.uplink_queue == 0);
+}
+
 TEST_CASE("who loses patience leaves, and the others complete") {
   const uint64_t seed = seed_or(19);
   INFO("FLASHBACK_SEED=" << seed);
