@@ -170,6 +170,7 @@ Json class_json(const sim::PeerClass& peers) {
   out["nat"] = name_of(peers.nat);
   out["behaviour"] = name_of(peers.behaviour);
   out["abandon_after_s"] = peers.abandon_after.seconds();
+  out["abandon_uniform"] = peers.abandon_uniform;
   out["linger_s"] = peers.linger.seconds();
   add_if(out, "mean_s_max", peers.mean_s_max);
   add_if(out, "p95_s_max", peers.p95_s_max);

@@ -21,6 +21,7 @@ class Check {
 
   std::vector<Complaint> run() {
     check_classes();
+    check_lines();
     check_shares();
     check_content();
     check_client();
@@ -85,6 +86,15 @@ class Check {
         complain(class_row(i), fmt::format("\"{}\" is no name for a class: up to 40 of a to z, 0 "
                                            "to 9, _ and -",
                                            name));
+      }
+    }
+  }
+
+  // What a class says of a thing that it does not have.
+  void check_lines() {
+    for (size_t i = 0; i < scenario_.classes.size(); ++i) {
+      if (scenario_.classes[i].abandon_after <= Duration{}) {
+        pointless(class_key(i, "abandon_uniform"), class_key(i, "abandon_after"), "a duration");
       }
     }
   }

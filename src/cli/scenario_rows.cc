@@ -127,6 +127,8 @@ void add_class(SettingTable& t, const std::string& name, sim::PeerClass& c,
       "that makes as many neighbours as it can.");
   duration(t, table + "abandon_after", &c.abandon_after, "it stays",
            "A visitor who has not all by then leaves.");
+  row(t, table + "abandon_uniform", &c.abandon_uniform,
+      "Each has a patience of its own, drawn evenly between nothing and abandon_after.");
   duration(t, table + "linger", &c.linger, "it leaves at once",
            "A visitor who has all stays for so long and serves the others.");
   optional(t, table + "mean_s_max", &c.mean_s_max, kNone,

@@ -217,7 +217,7 @@ void Server::handle(const Waiting& event) {
     ++sample_.pool;
     // SYN, its answer, the request: then the first byte leaves.
     schedule(now_ + 3 * delay_s(event.peer), Waiting::Kind::kStart, event.peer);
-    const Duration patience = scenario_.classes[plan.peer_class].abandon_after;
+    const Duration patience = patience_of(scenario_.classes[plan.peer_class], plan);
     if (patience > Duration{}) {
       schedule(now_ + patience.seconds(), Waiting::Kind::kAbandon, event.peer);
     }

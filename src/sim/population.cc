@@ -104,7 +104,15 @@ PeerPlan Population::draw(uint64_t number) const {
   plan.secret_number = rng.next();
   plan.choice_seed = rng.next();
   plan.cut_off = rng.unit() < scenario_.faults.partition_share;
+  plan.patience = 1 - rng.unit();
   return plan;
+}
+
+Duration patience_of(const PeerClass& its_class, const PeerPlan& plan) {
+  if (!its_class.abandon_uniform || its_class.abandon_after <= Duration{}) {
+    return its_class.abandon_after;
+  }
+  return std::max(nanoseconds(1), scale(its_class.abandon_after, plan.patience));
 }
 
 Duration delay_between(const NetworkSpec& network, const Place& a, const Place& b) {

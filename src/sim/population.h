@@ -26,6 +26,7 @@ struct PeerPlan {
   uint64_t secret_number = 0;    // for SecretRng::from_number()
   uint64_t choice_seed = 0;
   bool cut_off = false;          // on the small side of a partition
+  double patience = 1;           // part of abandon_after, of a class whose patience is drawn
 };
 
 class Population {
@@ -54,6 +55,9 @@ class Population {
   Duration last_{};
   bool exhausted_ = false;
 };
+
+// When such a visitor leaves, since its arrival, if it has not all by then; 0: never.
+[[nodiscard]] Duration patience_of(const PeerClass& its_class, const PeerPlan& plan);
 
 // One-way delay between two places, queues not counted.
 [[nodiscard]] Duration delay_between(const NetworkSpec& network, const Place& a, const Place& b);

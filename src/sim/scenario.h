@@ -57,6 +57,7 @@ struct PeerClass {
   Nat nat = Nat::kOpen;
   Behaviour behaviour = Behaviour::kHonest;
   Duration abandon_after{};    // leaves if not complete by then; 0: it stays
+  bool abandon_uniform = false;  // each at an instant of its own, drawn evenly up to abandon_after
   Duration linger{};           // keeps serving for so long when complete
   // Expected of this class.
   std::optional<double> mean_s_max, p95_s_max, incomplete_max;

@@ -125,8 +125,8 @@ void World::arrive(uint32_t number) {
   host.progress = now_;
   ++sample_.arrived;
   ++sample_.pool;
-  if (its_class.abandon_after > Duration{}) {
-    schedule(start_ + host.plan.arrives + its_class.abandon_after, Event::Kind::kAbandon, number);
+  if (const Duration patience = patience_of(its_class, host.plan); patience > Duration{}) {
+    schedule(start_ + host.plan.arrives + patience, Event::Kind::kAbandon, number);
   }
   host.peer->find_file(now_, content_.paths[host.plan.path]);
   after(host);

@@ -61,6 +61,7 @@ loss = "1.5%"
 nat = "port-restricted"
 behaviour = "free-rider"
 abandon_after = "10s"
+abandon_uniform = true
 linger = "90s"
 mean_s_max = 4
 p95_s_max = 7.5
@@ -127,6 +128,7 @@ threads = 3
   CHECK(dsl.nat == sim::Nat::kPortRestricted);
   CHECK(dsl.behaviour == sim::Behaviour::kFreeRider);
   CHECK(dsl.abandon_after == seconds(10));
+  CHECK(dsl.abandon_uniform);
   CHECK(dsl.linger == seconds(90));
   CHECK(dsl.mean_s_max == 4);
   CHECK(dsl.p95_s_max == 7.5);
@@ -284,6 +286,9 @@ TEST_CASE("values that contradict each other are told", "[scenario]") {
   CHECK(complaints_of("[faults]\nseeder_down_at = \"3s\"\n") ==
         Sentences{"s.toml:2:18: faults.seeder_down_at has no effect, because "
                   "faults.seeder_down_for is 0; it needs a duration"});
+  CHECK(complaints_of("[class.dsl]\nabandon_uniform = true\n") ==
+        Sentences{"s.toml:2:19: class.dsl.abandon_uniform has no effect, because "
+                  "class.dsl.abandon_after is 0; it needs a duration"});
   CHECK(complaints_of("[faults]\nkill_share = \"3%\"\n").size() == 1);
   CHECK(complaints_of("[faults]\npartition_share = \"3%\"\n").size() == 1);
   CHECK(complaints_of("[roulette]\ndegree_min = 40\n").size() == 1);

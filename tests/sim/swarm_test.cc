@@ -254,6 +254,29 @@ TEST_CASE("who loses patience leaves, and the others complete") {
   CHECK(summary_of(result, 1).complete == summary_of(result, 1).arrived);
 }
 
+TEST_CASE("each leaves when its own patience ends") {
+  const uint64_t seed = seed_or(21);
+  INFO("FLASHBACK_SEED=" << seed);
+  Scenario scenario = crowd(100, 10);
+  scenario.classes[0].abandon_after = seconds(1);  // nobody has all by then
+  scenario.classes[0].abandon_uniform = true;
+  World world(scenario, seed, generated_content(scenario.content, seed));
+  world.start();
+  world.run_until(at(60));
+  const RunResult result = result_of(world);
+  CHECK(violation_of(result).empty());
+  CHECK(summary_of(result).abandoned == 100);
+  size_t early = 0;
+  for (uint32_t i = 0; i < 100; ++i) {
+    const Duration patience = patience_of(scenario.classes[0], world.peer(i).plan);
+    CHECK(patience > Duration{});
+    CHECK(patience <= seconds(1));
+    if (patience < milliseconds(500)) ++early;
+  }
+  CHECK(early > 30);
+  CHECK(early < 70);
+}
+
 TEST_CASE("a file with a hash list of its own, through a lossy crowd") {
   const uint64_t seed = seed_or(8);
   INFO("FLASHBACK_SEED=" << seed);
