@@ -3,6 +3,36 @@
 #include <algorithm>
 
 namespace fb::sim {
+namespace {
+
+// docs/protocol.md: the largest tab of profile v2, and what a visitor may give before it got any.
+constexpr ByteCount kV2TabMax = kib(16);
+constexpr ByteCount kV2Promise = kib(8);
+
+}  // namespace
+
+ByteCount promise_of(const roulette::RouletteConfig& rules) {
+  switch (rules.profile) {
+    case wire::Profile::kClassic: return rules.upload_promise;
+    case wire::Profile::kV2: return std::max(kV2Promise, rules.upload_promise);
+  }
+  return {};
+}
+
+// How much may have been sent. Each session has a tab of its own: a neighbour that comes back under
+// another token is another one to who serves it.
+uint64_t Checker::allowed(const PairAccount& account) const {
+  const uint64_t got = account.received;
+  switch (rules_.profile) {
+    case wire::Profile::kClassic: {
+      const uint64_t tab = rules_.tab.bytes;
+      const uint64_t share = got * rules_.tab_percent / 100;
+      return got + (account.sessions == 1 ? std::max(tab, share) : share + tab * account.sessions);
+    }
+    case wire::Profile::kV2: return got + kV2TabMax.bytes * account.sessions;
+  }
+  return 0;
+}
 
 void Checker::on_pair_sent(Duration at, uint32_t peer, PairAccount& account, wire::Token token,
                            uint64_t bytes) {
@@ -11,12 +41,7 @@ void Checker::on_pair_sent(Duration at, uint32_t peer, PairAccount& account, wir
     ++account.sessions;
   }
   account.sent += bytes;
-  const uint64_t tab = rules_.tab.bytes;
-  const uint64_t share = account.received * rules_.tab_percent / 100;
-  const uint64_t allowed =
-      account.received +
-      (account.sessions == 1 ? std::max(tab, share) : share + tab * account.sessions);
-  if (account.sent > allowed) {
+  if (account.sent > allowed(account)) {
     fail("tit_for_tat", at,
          "visitor " + std::to_string(peer) + " has sent visitor " + std::to_string(account.other) +
              " " + std::to_string(account.sent) + " bytes and got " +
@@ -25,7 +50,7 @@ void Checker::on_pair_sent(Duration at, uint32_t peer, PairAccount& account, wir
 }
 
 void Checker::on_total_sent(Duration at, uint32_t peer, uint64_t sent, uint64_t received) {
-  if (sent <= received + rules_.upload_promise.bytes) return;
+  if (sent <= received + promise_of(rules_).bytes) return;
   fail("promise", at,
        "visitor " + std::to_string(peer) + " has sent " + std::to_string(sent) +
            " bytes and got " + std::to_string(received));

@@ -3,10 +3,10 @@
 //
 //   content      a complete visitor holds the site's bytes
 //   tit_for_tat  what an honest visitor sends another one stays within what it got from it plus
-//                the tab (RouletteConfig::tab, tab_percent); in virtual time only, because on a
-//                wire the sender of what arrives is not known
+//                the tab (classic: RouletteConfig::tab, tab_percent; v2: 16 KiB, its largest); in
+//                virtual time only, because on a wire the sender of what arrives is not known
 //   promise      what an honest visitor sends in all stays within what it got in all plus
-//                RouletteConfig::upload_promise
+//                promise_of()
 //   stuck        nobody waits without a timer, or longer than give_up without a word
 //   conserved    what hosts sent = what arrived + what was dropped + what is on its way, in
 //                datagrams and for each node in bytes
@@ -49,6 +49,9 @@ class PairAccounts {
   std::vector<PairAccount> accounts_;
 };
 
+// What a visitor may send in all beyond what it got.
+[[nodiscard]] ByteCount promise_of(const roulette::RouletteConfig& rules);
+
 class Checker {
  public:
   // Borrows the rules as they ought to be.
@@ -69,6 +72,8 @@ class Checker {
   void move_to(RunResult& result);
 
  private:
+  [[nodiscard]] uint64_t allowed(const PairAccount& account) const;
+
   static constexpr int64_t kListedMax = 10;  // of each check
   const roulette::RouletteConfig& rules_;
   std::vector<Violation> violations_;

@@ -458,7 +458,7 @@ void World::check_peer(Host& host) {
   record.chunks_from_seeder = {stats.chunk_bytes_from_seeder};
   record.chunks_duplicate = {stats.chunk_bytes_duplicate};
   record.promise_broken =
-      host.data_sent > stats.chunk_bytes_received + scenario_.roulette.upload_promise.bytes;
+      host.data_sent > stats.chunk_bytes_received + promise_of(scenario_.roulette).bytes;
   const uint64_t useful = stats.chunk_bytes_received - stats.chunk_bytes_duplicate;
   if (useful > host.useful) {
     useful_ += ByteCount{useful - host.useful};

@@ -59,6 +59,51 @@ TEST_CASE("wrong credit is noticed") {
   CHECK(noticed(result, "tit_for_tat"));
 }
 
+TEST_CASE("what may be sent, to the byte, in both profiles") {
+  struct Row {
+    wire::Profile profile;
+    uint64_t received;
+    std::vector<wire::Token> sessions;  // by which it is reached, one after the other
+    uint64_t allowed;
+  };
+  using enum wire::Profile;
+  for (const Row& row : {Row{kClassic, 0, {1}, 4096}, Row{kClassic, 10'000, {1}, 19'000},
+                         Row{kClassic, 1'000, {1, 2}, 1'000 + 900 + 8192},
+                         Row{kV2, 0, {1}, 16'384}, Row{kV2, 100'000, {1}, 116'384},
+                         Row{kV2, 1'000, {1, 2, 3}, 1'000 + 3 * 16'384}}) {
+    CAPTURE(static_cast<int>(row.profile), row.received, row.sessions.size());
+    roulette::RouletteConfig rules;
+    rules.profile = row.profile;
+    Checker checker(rules);
+    PairAccount account{.other = 9, .received = row.received};
+    for (const wire::Token token : row.sessions) checker.on_pair_sent({}, 1, account, token, 0);
+    RunResult result;
+    checker.on_pair_sent({}, 1, account, row.sessions.back(), row.allowed);
+    checker.move_to(result);
+    CHECK(violation_of(result).empty());
+    checker.on_pair_sent({}, 1, account, row.sessions.back(), 1);
+    checker.move_to(result);
+    CHECK(noticed(result, "tit_for_tat"));
+  }
+}
+
+TEST_CASE("the promise, to the byte, in both profiles") {
+  for (const auto& [profile, promise] :
+       {std::pair{wire::Profile::kClassic, 4096U}, {wire::Profile::kV2, 8192U}}) {
+    roulette::RouletteConfig rules;
+    rules.profile = profile;
+    CHECK(promise_of(rules).bytes == promise);
+    Checker checker(rules);
+    RunResult result;
+    checker.on_total_sent({}, 1, 1'000 + promise, 1'000);
+    checker.move_to(result);
+    CHECK(violation_of(result).empty());
+    checker.on_total_sent({}, 1, 1'001 + promise, 1'000);
+    checker.move_to(result);
+    CHECK(noticed(result, "promise"));
+  }
+}
+
 TEST_CASE("a broken promise is noticed") {
   const auto result = sabotaged(crowd(60, 16, kib(64)), [](roulette::RouletteConfig& c) {
     c.upload_promise = kib(1024);
