@@ -12,67 +12,106 @@ constexpr size_t kReadPieceLength = 16384;
 
 }  // namespace
 
-ChunkStore::ChunkStore(ObjectInfo info, std::unique_ptr<Storage> storage)
-    : info_(std::move(info)), storage_(std::move(storage)) {
-  FB_CHECK(info_.geometry.valid() && info_.hashes.size() == info_.geometry.metachunk_count());
+ChunkStore::ChunkStore(ObjectInfo info, std::unique_ptr<Storage> storage, Coding coding,
+                       std::unique_ptr<Storage> repair)
+    : info_(std::move(info)),
+      source_count_(geometry().chunk_count()),
+      id_count_(coding == Coding::kNone ? source_count_ : geometry().coded_count()),
+      storage_(std::move(storage)),
+      coding_(coding),
+      repair_(std::move(repair)) {
+  FB_CHECK(info_.hashes.size() == geometry().metachunk_count());
   FB_CHECK(storage_ != nullptr);
+  if (coding_ == Coding::kNone || repair_ != nullptr || geometry().length == 0) return;
+  // A piece for each block: all blocks but the last have equally many repair chunks.
+  repair_ = std::make_unique<PieceStorage>(geometry().repair_chunks_of(0).length() *
+                                           geometry().chunk_size);
 }
 
 ChunkStore::Result ChunkStore::add(uint32_t chunk, std::span<const uint8_t> bytes,
                                    SenderId sender) {
   Result result;
-  if (chunk >= geometry().chunk_count() || bytes.size() != geometry().chunk_length(chunk)) {
+  if (chunk >= id_count_ || bytes.size() != length_of(chunk)) {
     result.outcome = Outcome::kOutOfRange;
     return result;
   }
-  result.metachunk = geometry().metachunk_of(chunk);
+  const bool repair = is_repair(chunk);
+  if (!repair) result.metachunk = geometry().metachunk_of(chunk);
+  if (coding_ != Coding::kNone) result.block = geometry().block_of(chunk);
   // After a fault of the medium nobody knows what lies there, so nothing may be judged by it.
   if (storage_failed_) {
     result.outcome = Outcome::kStorageFailed;
     return result;
   }
-  if (held_.contains(chunk)) return result;
+  if (held_.contains(chunk) || (repair && block_verified(result.block))) return result;
   const auto digest = digests_.find(chunk);
   if (digest != digests_.end() && digest->second != short_digest(bytes)) {
     result.outcome = Outcome::kBadDigest;
     result.polluters.push_back(sender);
     return result;
   }
-  if (!storage_->write(geometry().chunk_offset(chunk), bytes)) {
-    storage_failed_ = true;
-    result.outcome = Outcome::kStorageFailed;
+  if (!write(chunk, bytes)) {
+    fail(result);
     return result;
   }
   held_.insert({chunk, chunk});
   if (digest != digests_.end()) checked_.insert({chunk, chunk});
-  const nois::Interval chunks = geometry().chunks_of(result.metachunk);
-  auto& senders = partial_[result.metachunk];
-  senders.resize(chunks.length());
-  senders[chunk - chunks.first] = sender;
   result.outcome = Outcome::kStored;
-  if (std::all_of(senders.begin(), senders.end(), [](const auto& s) { return s.has_value(); })) {
-    finish(result.metachunk, result);
+  if (repair) {
+    auto& senders = blocks_[result.block].repair_senders;
+    const nois::Interval repairs = geometry().repair_chunks_of(result.block);
+    senders.resize(repairs.length());
+    senders[chunk - repairs.first] = sender;
+  } else {
+    auto& senders = partial_[result.metachunk];
+    const nois::Interval chunks = geometry().chunks_of(result.metachunk);
+    senders.resize(chunks.length());
+    senders[chunk - chunks.first] = sender;
+    if (std::all_of(senders.begin(), senders.end(), [](const auto& s) { return s.has_value(); })) {
+      finish(result.metachunk, result);
+    }
   }
+  const bool more_is_known =
+      result.outcome == Outcome::kStored || result.outcome == Outcome::kMetachunkVerified;
+  if (coding_ != Coding::kNone && more_is_known) try_block(result.block, result);
   return result;
+}
+
+bool ChunkStore::write(uint32_t id, std::span<const uint8_t> bytes) {
+  return is_repair(id) ? repair_->write(geometry().repair_offset(id), bytes)
+                                  : storage_->write(geometry().chunk_offset(id), bytes);
+}
+
+// Who sent a chunk that is held and not verified.
+std::optional<SenderId>& ChunkStore::sender_of(uint32_t id) {
+  if (is_repair(id)) {
+    const uint32_t block = geometry().block_of(id);
+    return blocks_.at(block).repair_senders[id - geometry().repair_chunks_of(block).first];
+  }
+  const uint32_t metachunk = geometry().metachunk_of(id);
+  return partial_.at(metachunk)[id - geometry().chunks_of(metachunk).first];
+}
+
+void ChunkStore::fail(Result& result) {
+  storage_failed_ = true;
+  result.outcome = Outcome::kStorageFailed;
+  // Whose bytes are proven does not matter any more; whose were given up is told where this outcome
+  // has it.
+  result.contributions = std::move(result.revoked);
+  result.revoked.clear();
 }
 
 // Judges a MetaChunk whose chunks are all held.
 void ChunkStore::finish(uint32_t metachunk, Result& result) {
   const nois::Interval chunks = geometry().chunks_of(metachunk);
   const auto hash = hash_of(metachunk);
-  if (!hash) {
-    storage_failed_ = true;
-    result.outcome = Outcome::kStorageFailed;
-    return;
-  }
-  count_contributions(metachunk, result);
+  if (!hash) return fail(result);
   if (*hash == info_.hashes[metachunk]) {
-    verified_.insert(chunks);
-    checked_.insert(chunks);
     result.outcome = Outcome::kMetachunkVerified;
-    judge_suspects(metachunk, result);
+    accept(metachunk, result);
   } else {
     result.outcome = Outcome::kMetachunkDiscarded;
+    count_contributions(metachunk, result.contributions);
     if (result.contributions.size() == 1) {
       result.polluters.push_back(result.contributions.front().sender);
     } else {
@@ -84,24 +123,29 @@ void ChunkStore::finish(uint32_t metachunk, Result& result) {
     for (uint64_t chunk = chunks.first; chunk <= chunks.last; ++chunk) {
       digests_.erase(static_cast<uint32_t>(chunk));
     }
+    partial_.erase(metachunk);
   }
-  partial_.erase(metachunk);
 }
 
-void ChunkStore::count_contributions(uint32_t metachunk, Result& result) const {
+// A MetaChunk whose bytes in the storage are the true ones.
+void ChunkStore::accept(uint32_t metachunk, Result& result) {
   const nois::Interval chunks = geometry().chunks_of(metachunk);
-  const auto& senders = partial_.at(metachunk);
-  for (size_t i = 0; i < senders.size(); ++i) {
-    if (!senders[i]) continue;
-    const SenderId sender = *senders[i];
-    const uint32_t length = geometry().chunk_length(chunks.first + static_cast<uint32_t>(i));
-    const auto known = std::find_if(result.contributions.begin(), result.contributions.end(),
-                                    [&](const Contribution& c) { return c.sender == sender; });
-    if (known != result.contributions.end()) {
-      known->bytes += length;
-    } else {
-      result.contributions.push_back({sender, length});
-    }
+  count_contributions(metachunk, result.contributions);
+  partial_.erase(metachunk);
+  held_.insert(chunks);
+  verified_.insert(chunks);
+  checked_.insert(chunks);
+  if (coding_ != Coding::kNone) result.verified.push_back(metachunk);
+  judge_suspects(metachunk, result);
+}
+
+void ChunkStore::count_contributions(uint32_t metachunk, std::vector<Contribution>& out) const {
+  const auto senders = partial_.find(metachunk);
+  if (senders == partial_.end()) return;
+  uint32_t chunk = geometry().chunks_of(metachunk).first;
+  for (const auto& sender : senders->second) {
+    if (sender) credit(out, *sender, geometry().chunk_length(chunk));
+    ++chunk;
   }
 }
 
@@ -145,10 +189,7 @@ void ChunkStore::judge_suspects(uint32_t metachunk, Result& result) {
     // Without the true bytes there is no ground to name anyone.
     if (length == 0) break;
     if (short_digest(std::span(buffer).first(length)) == suspect.fingerprint) continue;
-    auto& polluters = result.polluters;
-    if (std::find(polluters.begin(), polluters.end(), suspect.sender) == polluters.end()) {
-      polluters.push_back(suspect.sender);
-    }
+    name(result.polluters, suspect.sender);
   }
   suspects_.erase(found);
   std::erase(suspects_order_, metachunk);
@@ -170,7 +211,21 @@ std::optional<Sha256> ChunkStore::hash_of(uint32_t metachunk) const {
   return stream.finish();
 }
 
-bool ChunkStore::complete() const { return verified_.count() == geometry().chunk_count(); }
+void ChunkStore::credit(std::vector<Contribution>& out, SenderId sender, uint32_t bytes) {
+  const auto known = std::find_if(out.begin(), out.end(),
+                                  [&](const Contribution& c) { return c.sender == sender; });
+  if (known != out.end()) {
+    known->bytes += bytes;
+  } else {
+    out.push_back({sender, bytes});
+  }
+}
+
+void ChunkStore::name(std::vector<SenderId>& out, SenderId sender) {
+  if (std::find(out.begin(), out.end(), sender) == out.end()) out.push_back(sender);
+}
+
+bool ChunkStore::complete() const { return verified_.count() == source_count_; }
 
 bool ChunkStore::metachunk_verified(uint32_t metachunk) const {
   return metachunk < geometry().metachunk_count() &&
@@ -180,46 +235,58 @@ bool ChunkStore::metachunk_verified(uint32_t metachunk) const {
 ChunkStore::Result ChunkStore::set_digests(uint32_t first, std::span<const uint64_t> digests) {
   Result result;
   result.outcome = Outcome::kStored;
-  const auto name = [&](SenderId sender) {
-    auto& named = result.polluters;
-    if (std::find(named.begin(), named.end(), sender) == named.end()) named.push_back(sender);
-  };
+  std::vector<uint32_t> spoilt_blocks;
   std::array<uint8_t, kChunkSizeMax> buffer{};
   for (size_t i = 0; i < digests.size(); ++i) {
     const uint64_t wide = uint64_t{first} + i;
-    if (wide >= geometry().chunk_count()) break;
+    if (wide >= id_count_) break;
     const auto chunk = static_cast<uint32_t>(wide);
+    if (coding_ != Coding::kNone) {
+      const uint32_t block = geometry().block_of(chunk);
+      if (block_verified(block)) continue;
+      const auto known = std::find(spoilt_blocks.begin(), spoilt_blocks.end(), block);
+      if (spoilt(block) && known == spoilt_blocks.end()) spoilt_blocks.push_back(block);
+    }
     if (verified_.contains(chunk)) continue;
-    digests_[chunk] = digests[i];
-    const uint32_t metachunk = geometry().metachunk_of(chunk);
-    if (const auto suspects = suspects_.find(metachunk); suspects != suspects_.end()) {
+    set_digest(chunk, digests[i], buffer, result);
+  }
+  try_blocks(spoilt_blocks, result);
+  return result;
+}
+
+void ChunkStore::set_digest(uint32_t chunk, uint64_t digest, std::span<uint8_t> buffer,
+                            Result& result) {
+  digests_[chunk] = digest;
+  if (!is_repair(chunk)) {
+    const auto suspects = suspects_.find(geometry().metachunk_of(chunk));
+    if (suspects != suspects_.end()) {
       for (const Suspect& suspect : suspects->second) {
-        if (suspect.chunk == chunk && suspect.fingerprint != digests[i]) name(suspect.sender);
+        if (suspect.chunk != chunk || suspect.fingerprint == digest) continue;
+        name(result.polluters, suspect.sender);
       }
     }
-    const size_t length = read_chunk(chunk, buffer);
-    if (length == 0) continue;
-    if (short_digest(std::span(buffer).first(length)) == digests[i]) {
-      checked_.insert({chunk, chunk});
-      continue;
-    }
-    auto& sender = partial_.at(metachunk)[chunk - geometry().chunks_of(metachunk).first];
-    name(*sender);
-    result.contributions.push_back({*sender, static_cast<uint32_t>(length)});
-    sender.reset();
-    held_.erase({chunk, chunk});
   }
-  return result;
+  const size_t length = read_chunk(chunk, buffer);
+  if (length == 0) return;
+  if (short_digest(buffer.first(length)) == digest) {
+    checked_.insert({chunk, chunk});
+    return;
+  }
+  auto& sender = sender_of(chunk);
+  name(result.polluters, *sender);
+  result.contributions.push_back({*sender, static_cast<uint32_t>(length)});
+  sender.reset();
+  held_.erase({chunk, chunk});
 }
 
 std::vector<ChunkStore::Contribution> ChunkStore::restart(uint32_t metachunk) {
   if (!partial_.contains(metachunk)) return {};
-  Result result;
-  count_contributions(metachunk, result);
+  std::vector<Contribution> given_up;
+  count_contributions(metachunk, given_up);
   held_.erase(geometry().chunks_of(metachunk));
   checked_.erase(geometry().chunks_of(metachunk));
   partial_.erase(metachunk);
-  return std::move(result.contributions);
+  return given_up;
 }
 
 bool ChunkStore::single_source(uint32_t metachunk) const {
@@ -228,9 +295,12 @@ bool ChunkStore::single_source(uint32_t metachunk) const {
 
 size_t ChunkStore::read_chunk(uint32_t chunk, std::span<uint8_t> out) const {
   if (!held_.contains(chunk)) return 0;
-  const size_t length = geometry().chunk_length(chunk);
+  const size_t length = length_of(chunk);
   if (out.size() < length) return 0;
-  return storage_->read(geometry().chunk_offset(chunk), out.first(length)) ? length : 0;
+  const bool good = is_repair(chunk)
+                        ? repair_->read(geometry().repair_offset(chunk), out.first(length))
+                        : storage_->read(geometry().chunk_offset(chunk), out.first(length));
+  return good ? length : 0;
 }
 
 bool ChunkStore::read_verified(uint64_t offset, std::span<uint8_t> out) const {

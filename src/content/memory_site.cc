@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "content/block_code.h"
 
 namespace fb::content {
 
@@ -29,8 +30,22 @@ std::optional<Geometry> MemorySite::object(FileId id) {
 size_t MemorySite::read_chunk(FileId id, uint32_t chunk, std::span<uint8_t> out) {
   const auto found = objects_.find(id);
   if (found == objects_.end()) return 0;
-  const auto& [geometry, bytes] = found->second;
-  if (chunk >= geometry.chunk_count() || out.size() < geometry.chunk_length(chunk)) return 0;
+  const auto& [geometry, bytes, repair] = found->second;
+  if (geometry.is_repair(chunk)) {
+    if (!repair.empty()) {
+      const uint64_t offset = geometry.repair_offset(chunk);
+      if (offset >= repair.size() || out.size() < geometry.chunk_size) return 0;
+      std::copy_n(repair.begin() + static_cast<ptrdiff_t>(offset), geometry.chunk_size,
+                  out.begin());
+      return geometry.chunk_size;
+    }
+    const auto read = [from = std::span(bytes)](uint64_t offset, std::span<uint8_t> to) {
+      std::copy_n(from.begin() + static_cast<ptrdiff_t>(offset), to.size(), to.begin());
+      return true;
+    };
+    return repair_cache_.read_chunk(id, geometry, chunk, out, read);
+  }
+  if (out.size() < geometry.chunk_length(chunk)) return 0;
   const auto from = std::span(bytes).subspan(geometry.chunk_offset(chunk),
                                              geometry.chunk_length(chunk));
   std::copy(from.begin(), from.end(), out.begin());
@@ -50,15 +65,35 @@ std::span<const uint8_t> MemorySite::bytes(FileId id) const {
 std::optional<ObjectInfo> MemorySite::info(FileId id) const {
   const auto found = objects_.find(id);
   if (found == objects_.end()) return {};
-  const auto& [geometry, bytes] = found->second;
-  return ObjectInfo{id, geometry, metachunk_hashes(geometry, bytes)};
+  const Object& object = found->second;
+  return ObjectInfo{id, object.geometry, metachunk_hashes(object.geometry, object.bytes)};
+}
+
+std::span<const uint8_t> MemorySite::repair_bytes(FileId id) {
+  const auto found = objects_.find(id);
+  if (found == objects_.end()) return {};
+  auto& [geometry, bytes, repair] = found->second;
+  if (!repair.empty() || bytes.empty()) return repair;
+  repair.resize(geometry.repair_length());
+  for (uint32_t block = 0; block < geometry.block_count(); ++block) {
+    const nois::Interval sources = geometry.source_chunks_of(block);
+    const nois::Interval repairs = geometry.repair_chunks_of(block);
+    const uint64_t offset = geometry.chunk_offset(sources.first);
+    const size_t length = std::min(sources.length() * geometry.chunk_size,
+                                   geometry.length - offset);
+    encode_block(std::span(bytes).subspan(offset, length), geometry.chunk_size,
+                 static_cast<uint32_t>(sources.length()),
+                 std::span(repair).subspan(geometry.repair_offset(repairs.first),
+                                           repairs.length() * geometry.chunk_size));
+  }
+  return repair;
 }
 
 void MemorySite::add_objects(const BuiltFile& file, std::vector<uint8_t> bytes) {
-  objects_.emplace(file.record.id, Object{file.record.geometry, std::move(bytes)});
+  objects_.emplace(file.record.id, Object{file.record.geometry, std::move(bytes), {}});
   for (size_t level = 0; level < file.lists.size(); ++level) {
     objects_.emplace(file.record.list_ids[level],
-                     Object{file.record.list_geometry(level), file.lists[level]});
+                     Object{file.record.list_geometry(level), file.lists[level], {}});
   }
 }
 

@@ -9,6 +9,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "content/repair_cache.h"
 #include "content/site_build.h"
 #include "content/site_catalog.h"
 
@@ -46,6 +47,9 @@ class MemorySite final : public SiteCatalog {
   [[nodiscard]] const FileRecord* record(std::string_view path) const;
   // An object's bytes, be it file or hash list; empty when there is no such object.
   [[nodiscard]] std::span<const uint8_t> bytes(FileId id) const;
+  // All repair chunks of an object, block after block; empty when there is no such object, or when
+  // it is empty. Computed on the first call and kept: for whoever simulates many downloads.
+  [[nodiscard]] std::span<const uint8_t> repair_bytes(FileId id);
   // All that is needed to fetch an object; nothing when there is no such object.
   [[nodiscard]] std::optional<ObjectInfo> info(FileId id) const;
 
@@ -53,6 +57,7 @@ class MemorySite final : public SiteCatalog {
   struct Object {
     Geometry geometry;
     std::vector<uint8_t> bytes;
+    std::vector<uint8_t> repair;  // once repair_bytes() was called
   };
 
   void add_objects(const BuiltFile& file, std::vector<uint8_t> bytes);
@@ -63,6 +68,7 @@ class MemorySite final : public SiteCatalog {
   std::unordered_map<FileId, Object> objects_;
   std::unordered_map<std::string, std::vector<uint8_t>> blobs_;
   std::vector<FileRecord> records_;
+  RepairCache repair_cache_;
   SiteTree tree_;  // last: built from what is above
 };
 

@@ -1,6 +1,12 @@
 // An object is what peers trade: a byte string cut into chunks, grouped into MetaChunks that are
 // verified by SHA-256. A file's content is an object; a long list of MetaChunk hashes is an object
 // of its own (see file_record.h), so that it too is fetched from the swarm.
+//
+// Where repair chunks are traded (profile v2), these chunks are called source chunks. They are cut
+// into blocks, to each of which repair chunks belong: any of a block's chunks that are as many as
+// its source chunks give all of it (block_code.h). Source chunks have the ids 0 to
+// chunk_count() - 1, as always; repair chunks follow, block after block. A chunk's position is its
+// place in its block, source chunks first.
 #pragma once
 
 #include <cstdint>
@@ -20,6 +26,10 @@ inline constexpr uint16_t kChunkSizeMax = 1150;
 inline constexpr uint16_t kChunkSizeDefault = 1024;
 inline constexpr uint8_t kMetachunkChunksDefault = 16;
 inline constexpr uint8_t kMetachunkChunksMax = 64;
+// Source chunks in a block; whole MetaChunks, so the blocks of some geometries are smaller.
+inline constexpr uint32_t kBlockChunksMax = 128;
+// Source and repair chunks in a block: the code is over bytes, and has a position for each but one.
+inline constexpr uint32_t kBlockSizeMax = 255;
 // Chunk ids are 32 bits; with the smallest chunks this is the largest object.
 inline constexpr uint64_t kObjectLengthMax = uint64_t{kChunkSizeMin} << 31;
 
@@ -41,6 +51,32 @@ struct Geometry {
   [[nodiscard]] nois::Interval chunks_of(uint32_t metachunk) const;
   [[nodiscard]] uint64_t metachunk_offset(uint32_t metachunk) const;
   [[nodiscard]] uint32_t metachunk_length(uint32_t metachunk) const;
+
+  // Blocks and repair chunks. An id below is one of a source or a repair chunk.
+  // Source chunks of every block but the last, which may have fewer: the largest multiple of
+  // metachunk_chunks that kBlockChunksMax allows, so that no MetaChunk lies in two blocks.
+  [[nodiscard]] uint32_t block_chunks() const;
+  [[nodiscard]] uint32_t block_count() const;
+  // Source and repair chunks together: ids are smaller than that. At most 2^32, so that each id
+  // has 32 bits though this has not.
+  [[nodiscard]] uint64_t coded_count() const;
+  [[nodiscard]] bool is_repair(uint32_t id) const { return id >= chunk_count(); }
+  // These require id < coded_count() and block < block_count().
+  [[nodiscard]] uint32_t block_of(uint32_t id) const;
+  [[nodiscard]] nois::Interval source_chunks_of(uint32_t block) const;
+  // Never empty: as many as source chunks, but for kBlockSizeMax.
+  [[nodiscard]] nois::Interval repair_chunks_of(uint32_t block) const;
+  // Source and repair chunks of the block: min(kBlockSizeMax, twice the source chunks).
+  [[nodiscard]] uint32_t block_size(uint32_t block) const;
+  [[nodiscard]] uint32_t position_of(uint32_t id) const;
+  // Requires position < block_size(block).
+  [[nodiscard]] uint32_t id_at(uint32_t block, uint32_t position) const;
+  // As chunk_length(); repair chunks are all of chunk_size.
+  [[nodiscard]] uint16_t coded_length(uint32_t id) const;
+  // Where a repair chunk lies among all of the object's, in bytes.
+  [[nodiscard]] uint64_t repair_offset(uint32_t id) const;
+  // The bytes of all repair chunks.
+  [[nodiscard]] uint64_t repair_length() const;
   auto operator<=>(const Geometry&) const = default;
 };
 

@@ -22,7 +22,8 @@ class SiteCatalog {
   // An object of the current version, or of an earlier one that is still served.
   [[nodiscard]] virtual std::optional<Geometry> object(FileId id) = 0;
   // A chunk's bytes into `out`: its length, or 0 when it can no longer be read. Never bytes that do
-  // not match the manifest.
+  // not match the manifest. Repair chunks have ids from chunk_count() on (object.h); they are
+  // computed when asked for, and some MiB of them are kept (repair_cache.h).
   [[nodiscard]] virtual size_t read_chunk(FileId id, uint32_t chunk, std::span<uint8_t> out) = 0;
 };
 

@@ -48,24 +48,49 @@ size_t SiteSource::read_chunk(FileId id, uint32_t chunk, std::span<uint8_t> out)
   const auto found = find(id);
   if (!found) return 0;
   const Geometry geometry = found->geometry();
-  if (chunk >= geometry.chunk_count()) return 0;
+  if (geometry.is_repair(chunk)) {
+    const auto read = [&](uint64_t offset, std::span<uint8_t> to) {
+      return read_source(*found, offset, to);
+    };
+    return repair_cache_.read_chunk(id, geometry, chunk, out, read);
+  }
   const size_t length = geometry.chunk_length(chunk);
   if (out.size() < length) return 0;
-  std::span<const uint8_t> from;
-  uint64_t offset = geometry.chunk_offset(chunk);
-  if (const auto memory = found->memory()) {
-    from = *memory;
-  } else {
-    const uint32_t metachunk = geometry.metachunk_of(chunk);
-    const std::vector<uint8_t>* bytes = cache_.get(id, metachunk);
-    if (bytes == nullptr) bytes = load(*found->file, metachunk);
-    if (bytes == nullptr) return 0;
-    from = *bytes;
-    offset -= geometry.metachunk_offset(metachunk);
-  }
-  from = from.subspan(offset, length);
+  const uint32_t metachunk = geometry.metachunk_of(chunk);
+  const auto bytes = metachunk_bytes(*found, metachunk);
+  if (bytes.empty()) return 0;
+  const auto from = bytes.subspan(
+      geometry.chunk_offset(chunk) - geometry.metachunk_offset(metachunk), length);
   std::copy(from.begin(), from.end(), out.begin());
   return length;
+}
+
+// A MetaChunk that matches the manifest, until the next one is asked for; empty when it cannot be
+// read.
+std::span<const uint8_t> SiteSource::metachunk_bytes(const SiteObject& object,
+                                                     uint32_t metachunk) {
+  if (const auto memory = object.memory()) {
+    const Geometry geometry = object.geometry();
+    return memory->subspan(geometry.metachunk_offset(metachunk),
+                           geometry.metachunk_length(metachunk));
+  }
+  const std::vector<uint8_t>* bytes = cache_.get(object.file->record().id, metachunk);
+  if (bytes == nullptr) bytes = load(*object.file, metachunk);
+  return bytes == nullptr ? std::span<const uint8_t>{} : *bytes;
+}
+
+// Source bytes from the beginning of a MetaChunk on.
+bool SiteSource::read_source(const SiteObject& object, uint64_t offset, std::span<uint8_t> out) {
+  const Geometry geometry = object.geometry();
+  uint32_t metachunk = geometry.metachunk_of(static_cast<uint32_t>(offset / geometry.chunk_size));
+  while (!out.empty()) {
+    const auto bytes = metachunk_bytes(object, metachunk++);
+    if (bytes.empty()) return false;
+    const size_t length = std::min(bytes.size(), out.size());
+    std::copy_n(bytes.begin(), length, out.begin());
+    out = out.subspan(length);
+  }
+  return true;
 }
 
 void SiteSource::adopt(std::shared_ptr<const SiteVersion> version, Instant now) {

@@ -27,6 +27,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "content/repair_cache.h"
 #include "content/site_catalog.h"
 #include "content/site_source_cache.h"
 #include "content/site_source_scan.h"
@@ -90,6 +91,9 @@ class SiteSource final : public SiteCatalog {
              std::shared_ptr<const SiteVersion> version);
 
   [[nodiscard]] std::optional<SiteObject> find(FileId id) const;
+  [[nodiscard]] std::span<const uint8_t> metachunk_bytes(const SiteObject& object,
+                                                         uint32_t metachunk);
+  [[nodiscard]] bool read_source(const SiteObject& object, uint64_t offset, std::span<uint8_t> out);
   const std::vector<uint8_t>* load(const SiteFile& file, uint32_t metachunk);
   [[nodiscard]] bool read_verified(const FileHandle& handle, const SiteFile& file,
                                    uint32_t metachunk, std::vector<uint8_t>& out) const;
@@ -109,6 +113,7 @@ class SiteSource final : public SiteCatalog {
   std::deque<Retired> retired_;  // oldest first
   std::unordered_map<FileId, RetiredObject> retired_objects_;
   MetachunkCache cache_;
+  RepairCache repair_cache_;
   std::list<OpenFile> open_files_;  // most recently used first; few, so they are searched in order
   std::vector<uint8_t> uncached_;   // the last MetaChunk that the cache could not keep
   std::vector<uint8_t> blob_;       // what manifest() returned last

@@ -56,6 +56,8 @@ class SiteHoldings final : public Holdings {
     return out;
   }
   Chunk read_chunk(content::FileId file, uint32_t chunk, std::span<uint8_t> out) override {
+    const auto geometry = catalog_.object(file);
+    if (!geometry || geometry->is_repair(chunk)) return {};  // classic knows no repair chunks
     return {catalog_.read_chunk(file, chunk, out), true};
   }
 
@@ -298,6 +300,8 @@ void SeederNode::Impl::on_digest_request(Instant now, Neighbour& from,
 std::optional<uint64_t> SeederNode::Impl::digest_of(content::FileId file, uint32_t chunk) {
   const auto key = std::pair(file, chunk);
   if (const auto known = digest_cache.find(key); known != digest_cache.end()) return known->second;
+  const auto geometry = catalog.object(file);
+  if (!geometry || geometry->is_repair(chunk)) return {};
   std::array<uint8_t, content::kChunkSizeMax> bytes;
   const size_t length = catalog.read_chunk(file, chunk, bytes);
   if (length == 0) return {};

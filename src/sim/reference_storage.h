@@ -1,6 +1,8 @@
 // The storage of a download whose true content is known: it keeps which chunks were written and
 // the bytes of those that differ from the truth, so that a hundred thousand downloads of one file
-// share its bytes. A read of what was never written fails, as it must.
+// share its bytes. A read of what was never written fails, as it must. It recalls whatever range
+// holds no wrong chunk, so that nothing need be decoded. For repair chunks the truth is those of
+// all blocks in a row (MemorySite::repair_bytes).
 #pragma once
 
 #include <algorithm>
@@ -8,6 +10,7 @@
 #include <cstring>
 #include <map>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "content/storage.h"
@@ -51,7 +54,28 @@ class ReferenceStorage final : public content::Storage {
     return true;
   }
 
+  // As if the range, which is whole chunks, had been written, unless some of it is wrong.
+  bool recall(uint64_t offset, uint64_t length) override {
+    if (length == 0 || offset + length > truth_.size()) return false;
+    const auto [first, last] = chunks_of(offset, length);
+    const auto wrong = wrong_.lower_bound(first);
+    if (wrong != wrong_.end() && wrong->first <= last) return false;
+    for (uint64_t chunk = first; chunk <= last; ++chunk) written_[chunk] = true;
+    return true;
+  }
+
+  void release(uint64_t offset, uint64_t length) override {
+    if (length == 0 || offset + length > truth_.size()) return;
+    const auto [first, last] = chunks_of(offset, length);
+    wrong_.erase(wrong_.lower_bound(first), wrong_.upper_bound(last));
+    for (uint64_t chunk = first; chunk <= last; ++chunk) written_[chunk] = false;
+  }
+
  private:
+  // First and last of the chunks in a range that is not empty.
+  [[nodiscard]] std::pair<uint64_t, uint64_t> chunks_of(uint64_t offset, uint64_t length) const {
+    return {offset / chunk_size_, (offset + length - 1) / chunk_size_};
+  }
   // Of `bytes`, which lie at `at`, what falls into `out`, which lies at `offset`.
   static void copy_part(std::span<const uint8_t> bytes, uint64_t at, uint64_t offset,
                         std::span<uint8_t> out) {

@@ -79,7 +79,9 @@ TEST_CASE("a site refuses what it does not have") {
   REQUIRE(site.read_chunk(FileId{0}, 0, out) == 0);
   const FileRecord& record = *site.record("dir/1000.bin");
   REQUIRE(site.read_chunk(record.id, 0, out) == 1000);
-  REQUIRE(site.read_chunk(record.id, 1, out) == 0);
+  REQUIRE(site.read_chunk(record.id, 1, out) == 1024);  // the repair chunk
+  REQUIRE(site.read_chunk(record.id, 1, std::span(out).first(1023)) == 0);
+  REQUIRE(site.read_chunk(record.id, 2, out) == 0);
   REQUIRE(site.read_chunk(record.id, 0, std::span(out).first(999)) == 0);
 }
 
