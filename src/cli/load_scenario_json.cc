@@ -53,6 +53,16 @@ void add_link(Json& out, const sim::LinkOptions& link, Duration delay) {
   out["delay_s"] = delay.seconds();
 }
 
+void add_line_events(Json& out, const sim::LineEvents& events) {
+  out["up_after_bits_per_second"] = events.up_after.bits_per_second;
+  out["down_after_bits_per_second"] = events.down_after.bits_per_second;
+  out["change_after_s"] = events.change_after.seconds();
+  out["cross_up_bits_per_second"] = events.cross_up.bits_per_second;
+  out["cross_packet_bytes"] = events.cross_packet.bytes;
+  out["cross_after_s"] = events.cross_after.seconds();
+  out["cross_for_s"] = events.cross_for.seconds();
+}
+
 template <class T>
 void add_if(Json& out, const char* key, const std::optional<T>& value) {
   if (value) out[key] = *value;
@@ -166,6 +176,7 @@ std::string_view profile_name(const sim::Scenario& scenario) {
 Json class_json(const sim::PeerClass& peers) {
   Json out = {{"name", peers.name}, {"share", peers.share}};
   add_link(out, peers.link, peers.delay);
+  add_line_events(out, peers.events);
   out["loss"] = peers.loss;
   out["nat"] = name_of(peers.nat);
   out["behaviour"] = name_of(peers.behaviour);

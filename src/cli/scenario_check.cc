@@ -96,6 +96,14 @@ class Check {
       if (scenario_.classes[i].abandon_after <= Duration{}) {
         pointless(class_key(i, "abandon_uniform"), class_key(i, "abandon_after"), "a duration");
       }
+      const sim::LineEvents& events = scenario_.classes[i].events;
+      if (!events.up_after.limited() && !events.down_after.limited()) {
+        pointless(class_key(i, "change_after"), class_key(i, "up_after"), "a bit rate");
+      }
+      if (events.cross_up.limited()) continue;
+      for (const char* leaf : {"cross_packet", "cross_after", "cross_for"}) {
+        pointless(class_key(i, leaf), class_key(i, "cross_up"), "a bit rate");
+      }
     }
   }
 
@@ -161,7 +169,9 @@ class Check {
       pointless(key, "client", "flashback");
     }
     for (size_t i = 0; i < scenario_.classes.size(); ++i) {
-      for (const char* leaf : {"loss", "nat", "behaviour", "linger"}) {
+      for (const char* leaf : {"loss", "nat", "behaviour", "linger", "up_after", "down_after",
+                               "change_after", "cross_up", "cross_packet", "cross_after",
+                               "cross_for"}) {
         pointless(class_key(i, leaf), "client", "flashback");
       }
     }

@@ -14,6 +14,7 @@ constexpr uint64_t kDay = 86'400 * kSecond;
 constexpr uint64_t kRateMin = 8'000;             // a byte takes a millisecond
 constexpr uint64_t kQueueMin = 2'048;            // a full datagram with its headers
 constexpr uint64_t kQueueMax = uint64_t{1} << 30;
+constexpr uint64_t kCrossMin = 64, kCrossMax = 65'535;  // of IP
 constexpr uint64_t kPeersMax = 10'000'000;
 constexpr const char* kNone = "none";
 
@@ -108,6 +109,23 @@ void add_seeder(SettingTable& t, sim::Scenario& s) {
       "its line's queue stays empty. false: it sends at once, and all wait in that queue.");
 }
 
+void add_line_events(SettingTable& t, const std::string& table, sim::LineEvents& e) {
+  bounded(t, table + "up_after", &e.up_after, {kRateMin},
+          "How much the line carries upstream from change_after on.", "as before");
+  bounded(t, table + "down_after", &e.down_after, {kRateMin},
+          "How much it carries downstream from then on.", "as before");
+  duration(t, table + "change_after", &e.change_after, "at once",
+           "When that happens, since the visitor's arrival.");
+  bounded(t, table + "cross_up", &e.cross_up, {kRateMin},
+          "Something else in the house sends through the same line, at this constant bit rate.",
+          "nothing");
+  bounded(t, table + "cross_packet", &e.cross_packet, {kCrossMin, kCrossMax},
+          "The size of its packets, with all headers.");
+  duration(t, table + "cross_after", &e.cross_after, "at once",
+           "When it begins, since the visitor's arrival.");
+  duration(t, table + "cross_for", &e.cross_for, "to the end", "How long it goes on.");
+}
+
 void add_class(SettingTable& t, const std::string& name, sim::PeerClass& c,
                std::optional<double>& share) {
   const std::string table = fmt::format("class.{}.", name);
@@ -115,6 +133,7 @@ void add_class(SettingTable& t, const std::string& name, sim::PeerClass& c,
            "How many of all visitors are of this class. rest: an equal part of what the others "
            "leave.");
   add_line(t, table, &c.link.up, &c.link.down, &c.link.queue, "up", "down");
+  add_line_events(t, table, c.events);
   duration(t, table + "delay", &c.delay, "none",
            "The line's delay, one way, in addition to the network's.");
   row(t, table + "loss", Fraction{&c.loss}, "How many datagrams the line loses, each way.");

@@ -28,6 +28,16 @@ Duration mean_class_delay(const Scenario& scenario) {
   return share > 0 ? Duration{static_cast<int64_t>(delay / share)} : Duration{};
 }
 
+// Of `on_wire` bytes whose first may come so long after the arrival, through the downlink as it is.
+Duration download_time(const PeerClass& visitor, Duration begins, ByteCount on_wire) {
+  const BitRate before = visitor.link.down;
+  const BitRate after = visitor.events.down_after;
+  const Duration whole = before.time_for(on_wire);
+  const Duration until_change = std::max(Duration{}, visitor.events.change_after - begins);
+  if (!after.limited() || whole <= until_change) return whole;
+  return until_change + after.time_for(on_wire - before.bytes_in(until_change));
+}
+
 }  // namespace
 
 Duration mean_one_way_delay(const Scenario& scenario, size_t peer_class) {
@@ -60,17 +70,17 @@ Duration physical_limit(const Scenario& scenario, size_t peer_class, ByteCount f
                         Duration arrived) {
   const PeerClass& visitor = scenario.classes[peer_class];
   const ByteCount on_wire{file.bytes * kPacket / kPayload};
-  const Duration direct = mean_one_way_delay(scenario, peer_class) * 2 +
-                          visitor.link.down.time_for(on_wire);
+  Duration begins = mean_one_way_delay(scenario, peer_class) * 2;
   if (scenario.arrivals.kind == ArrivalKind::kOneShot) {
     const double visitors = std::max(1U, scenario.stop.peers);
     const ByteCount answers{std::max(1U, scenario.stop.peers) * kAnswer};
-    return direct + Duration{std::llround(std::log(visitors) / kGrowth * 1e9)} +
-           scenario.seeder.up.time_for(answers);
+    begins += Duration{std::llround(std::log(visitors) / kGrowth * 1e9)} +
+              scenario.seeder.up.time_for(answers);
+  } else if (offered_rate(scenario, arrived) > kSeederAlone) {
+    // Seeder to another visitor, who sends to this one.
+    begins += network_delay(scenario.network) + mean_class_delay(scenario);
   }
-  if (offered_rate(scenario, arrived) <= kSeederAlone) return direct;
-  // Seeder to another visitor, who sends to this one.
-  return direct + network_delay(scenario.network) + mean_class_delay(scenario);
+  return begins + download_time(visitor, begins, on_wire);
 }
 
 }  // namespace fb::sim

@@ -13,6 +13,8 @@
 //                        least once. The growth of 29.3 a second is that of lines of 800 kbit/s and
 //                        of 60 ms; it is used for all others too, where the term is as small.
 //
+// F / D is of the downlink as it changes (LineEvents).
+//
 // It assumes that the swarm's uplinks suffice. Where classes have slower uplinks than downlinks the
 // limit is lower than anybody could reach, and the ratio to it says less.
 // Pure functions, any thread.

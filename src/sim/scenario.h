@@ -41,6 +41,17 @@ struct LinkOptions {
   ByteCount queue = kib(64);
 };
 
+// What happens to a visitor's line, in time since its arrival.
+struct LineEvents {
+  BitRate up_after{}, down_after{};  // its rates from change_after on; 0: as before
+  Duration change_after{};
+  // Somebody else's flow of constant bit rate through the uplink; 0: none.
+  BitRate cross_up{};
+  ByteCount cross_packet{1500};      // with all headers
+  Duration cross_after{};
+  Duration cross_for{};              // 0: as long as the visitor stays
+};
+
 enum class Behaviour : uint8_t {
   kHonest,
   kFreeRider,   // takes, and never gives a chunk
@@ -52,6 +63,7 @@ struct PeerClass {
   std::string name = "peer";
   double share = 1;            // of all visitors; the classes' shares make 1
   LinkOptions link;
+  LineEvents events;           // of that line
   Duration delay{};            // one way, in addition to the network's
   double loss = 0;             // of datagrams from and to it, each way
   Nat nat = Nat::kOpen;

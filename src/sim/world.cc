@@ -31,6 +31,20 @@ uint32_t host_of(const Endpoint& endpoint) {
   return static_cast<uint32_t>(b[13]) << 16 | static_cast<uint32_t>(b[14]) << 8 | b[15];
 }
 
+// What will happen to the lines of a visitor that comes at `arrives`.
+void plan_lines(Host& host, const LineEvents& events, Instant arrives) {
+  const Instant change = arrives + events.change_after;
+  if (events.up_after.limited()) host.up.set_rate(change, events.up_after);
+  if (events.down_after.limited()) host.down.set_rate(change, events.down_after);
+  if (!events.cross_up.limited()) return;
+  const Instant from = arrives + events.cross_after;
+  host.up.share({.rate = events.cross_up,
+                 .packet = events.cross_packet,
+                 .from = from,
+                 .until = events.cross_for > Duration{} ? from + events.cross_for
+                                                        : Instant::never()});
+}
+
 std::string visitor(const Host& host) { return "visitor " + std::to_string(host.number - 1); }
 
 }  // namespace
@@ -99,6 +113,7 @@ Host& World::make_host(uint32_t number, const PeerPlan& plan) {
   if (hosts_.size() <= number) hosts_.resize(number + 1);
   const PeerClass& its_class = scenario_.classes[plan.peer_class];
   hosts_[number] = std::make_unique<Host>(owner(), number, its_class.link, plan);
+  plan_lines(*hosts_[number], its_class.events, start_ + plan.arrives);
   PeerRecord& record = hosts_[number]->record;
   record.number = number - 1;
   record.peer_class = plan.peer_class;

@@ -56,6 +56,13 @@ share = "30%"
 up = "400kbit"
 down = "4Mbit"
 queue = "16KiB"
+up_after = "133kbit"
+down_after = "2Mbit"
+change_after = "800ms"
+cross_up = "100kbit"
+cross_packet = "1400B"
+cross_after = "1s"
+cross_for = "2s"
 delay = "9ms"
 loss = "1.5%"
 nat = "port-restricted"
@@ -123,6 +130,13 @@ threads = 3
   CHECK(dsl.link.up == BitRate{400'000});
   CHECK(dsl.link.down == BitRate{4'000'000});
   CHECK(dsl.link.queue == kib(16));
+  CHECK(dsl.events.up_after == BitRate{133'000});
+  CHECK(dsl.events.down_after == BitRate{2'000'000});
+  CHECK(dsl.events.change_after == milliseconds(800));
+  CHECK(dsl.events.cross_up == BitRate{100'000});
+  CHECK(dsl.events.cross_packet == ByteCount{1400});
+  CHECK(dsl.events.cross_after == seconds(1));
+  CHECK(dsl.events.cross_for == seconds(2));
   CHECK(dsl.delay == milliseconds(9));
   CHECK(dsl.loss == 0.015);
   CHECK(dsl.nat == sim::Nat::kPortRestricted);
@@ -289,6 +303,13 @@ TEST_CASE("values that contradict each other are told", "[scenario]") {
   CHECK(complaints_of("[class.dsl]\nabandon_uniform = true\n") ==
         Sentences{"s.toml:2:19: class.dsl.abandon_uniform has no effect, because "
                   "class.dsl.abandon_after is 0; it needs a duration"});
+  CHECK(complaints_of("[class.dsl]\nchange_after = \"1s\"\n") ==
+        Sentences{"s.toml:2:16: class.dsl.change_after has no effect, because class.dsl.up_after "
+                  "is 0; it needs a bit rate"});
+  CHECK(complaints_of("[class.dsl]\nchange_after = \"1s\"\ndown_after = \"1Mbit\"\n").empty());
+  CHECK(complaints_of("[class.dsl]\ncross_for = \"1s\"\n") ==
+        Sentences{"s.toml:2:13: class.dsl.cross_for has no effect, because class.dsl.cross_up is "
+                  "0; it needs a bit rate"});
   CHECK(complaints_of("[faults]\nkill_share = \"3%\"\n").size() == 1);
   CHECK(complaints_of("[faults]\npartition_share = \"3%\"\n").size() == 1);
   CHECK(complaints_of("[roulette]\ndegree_min = 40\n").size() == 1);

@@ -56,6 +56,21 @@ TEST_CASE("limits of a one-shot", "[limit]") {
   CHECK(of(1) == Catch::Approx(alone).epsilon(0.001));
 }
 
+TEST_CASE("limits of a downlink that changes", "[limit]") {
+  Scenario scenario = scenario_of(800'000, 1);
+  const double direct = limit_s(scenario, kib(128));
+  scenario.classes[0].events.down_after = {400'000};
+  scenario.classes[0].events.change_after = seconds(10);
+  CHECK(limit_s(scenario, kib(128)) == direct);
+  // Half of the transfer's time is twice as long.
+  const double begins = mean_one_way_delay(scenario, 0).seconds() * 2;
+  const double transfer = direct - begins;
+  scenario.classes[0].events.change_after = scale(seconds(1), begins + transfer / 2);
+  CHECK(limit_s(scenario, kib(128)) == Catch::Approx(direct + transfer / 2).epsilon(0.001));
+  scenario.classes[0].events.change_after = {};
+  CHECK(limit_s(scenario, kib(128)) == Catch::Approx(direct + transfer).epsilon(0.001));
+}
+
 TEST_CASE("delays of classes and of the seeder count on every leg", "[limit]") {
   Scenario scenario = scenario_of(800'000, 1);
   const double before = limit_s(scenario, kib(128));

@@ -277,6 +277,32 @@ TEST_CASE("each leaves when its own patience ends") {
   CHECK(early < 70);
 }
 
+TEST_CASE("lines that change in mid-transfer, and lines that are shared, only cost time") {
+  const uint64_t seed = seed_or(22);
+  INFO("FLASHBACK_SEED=" << seed);
+  Scenario scenario = crowd(kSanitized ? 30 : 80, 8, kib(64));
+  const auto mean = [&] {
+    const RunResult result = run(scenario, seed);
+    CHECK(violation_of(result).empty());
+    CHECK(summary_of(result).complete == scenario.stop.peers);
+    return summary_of(result).mean_s;
+  };
+  const double plain = mean();
+  LineEvents& events = scenario.classes[0].events;
+  events.up_after = events.down_after = {267'000};
+  events.change_after = milliseconds(800);
+  const double changed = mean();
+  CHECK(changed > 1.4 * plain);
+  events.change_after = seconds(1000);
+  CHECK(mean() == plain);
+  events = {};
+  events.cross_up = {500'000};
+  const double shared = mean();
+  CHECK(shared > 1.2 * plain);
+  events.cross_for = milliseconds(500);
+  CHECK(mean() < shared);
+}
+
 TEST_CASE("a file with a hash list of its own, through a lossy crowd") {
   const uint64_t seed = seed_or(8);
   INFO("FLASHBACK_SEED=" << seed);
