@@ -48,6 +48,70 @@ TEST_CASE("geometry of the largest objects does not overflow") {
   REQUIRE(large.chunk_offset(final_chunk) + large.chunk_length(final_chunk) == large.length);
 }
 
+TEST_CASE("geometry numbers repair chunks behind the source chunks, block after block") {
+  const Geometry geometry{300 * 1024 - 5, 1024, 16};  // 128, 128 and 44 source chunks
+  REQUIRE(geometry.block_chunks() == 128);
+  REQUIRE(geometry.block_count() == 3);
+  REQUIRE(geometry.coded_count() == 300 + 127 + 127 + 44);
+  REQUIRE(geometry.source_chunks_of(1) == nois::Interval{128, 255});
+  REQUIRE(geometry.repair_chunks_of(0) == nois::Interval{300, 426});
+  REQUIRE(geometry.repair_chunks_of(1) == nois::Interval{427, 553});
+  REQUIRE(geometry.repair_chunks_of(2) == nois::Interval{554, 597});
+  REQUIRE(geometry.block_size(0) == 255);
+  REQUIRE(geometry.block_size(2) == 88);
+  REQUIRE_FALSE(geometry.is_repair(299));
+  REQUIRE(geometry.is_repair(300));
+  REQUIRE(geometry.position_of(300) == 128);
+  REQUIRE(geometry.position_of(554) == 44);
+  REQUIRE(geometry.coded_length(299) == 1019);
+  REQUIRE(geometry.coded_length(597) == 1024);
+  REQUIRE(geometry.repair_offset(427) == 127 * 1024);
+  REQUIRE(geometry.repair_length() == 298 * 1024);
+}
+
+TEST_CASE("geometry finds each chunk of each block again") {
+  for (const auto metachunk_chunks : std::initializer_list<uint8_t>{1, 3, 16, 43, 64}) {
+    for (const uint32_t chunks : {1U, 2U, 85U, 86U, 87U, 127U, 128U, 129U, 255U, 256U, 900U}) {
+      const Geometry geometry{uint64_t{chunks} * 64, 64, metachunk_chunks};
+      INFO(chunks << " chunks, MetaChunks of " << int{metachunk_chunks});
+      std::vector<bool> seen(geometry.coded_count());
+      uint64_t count = 0;
+      for (uint32_t block = 0; block < geometry.block_count(); ++block) {
+        const nois::Interval sources = geometry.source_chunks_of(block);
+        REQUIRE(sources.first % metachunk_chunks == 0);
+        REQUIRE(geometry.block_size(block) == std::min<uint64_t>(255, 2 * sources.length()));
+        for (uint32_t position = 0; position < geometry.block_size(block); ++position) {
+          const uint32_t id = geometry.id_at(block, position);
+          REQUIRE(geometry.block_of(id) == block);
+          REQUIRE(geometry.position_of(id) == position);
+          REQUIRE(geometry.is_repair(id) == (position >= sources.length()));
+          REQUIRE_FALSE(seen.at(id));
+          seen.at(id) = true;
+          ++count;
+        }
+      }
+      REQUIRE(count == geometry.coded_count());
+    }
+  }
+}
+
+TEST_CASE("repair chunks of the largest objects have ids of 32 bits") {
+  for (uint8_t metachunk_chunks = 1; metachunk_chunks <= kMetachunkChunksMax; ++metachunk_chunks) {
+    const Geometry geometry{kObjectLengthMax, kChunkSizeMin, metachunk_chunks};
+    REQUIRE(geometry.coded_count() <= uint64_t{1} << 32);
+    const uint32_t block = geometry.block_count() - 1;
+    const nois::Interval repairs = geometry.repair_chunks_of(block);
+    REQUIRE(repairs.last == geometry.coded_count() - 1);
+    REQUIRE(repairs.first <= repairs.last);
+    REQUIRE(geometry.block_of(repairs.last) == block);
+    REQUIRE(geometry.id_at(block, geometry.block_size(block) - 1) == repairs.last);
+  }
+  REQUIRE(Geometry{kObjectLengthMax, kChunkSizeMin, 16}.coded_count() ==
+          (uint64_t{1} << 32) - (uint64_t{1} << 24));
+  REQUIRE(Geometry{0, kChunkSizeMin, 16}.coded_count() == 0);
+  REQUIRE(Geometry{0, kChunkSizeMin, 16}.block_count() == 0);
+}
+
 TEST_CASE("geometry out of bounds is not valid") {
   REQUIRE_FALSE(Geometry{1, 0, 16}.valid());
   REQUIRE_FALSE(Geometry{1, kChunkSizeMin - 1, 16}.valid());

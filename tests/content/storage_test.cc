@@ -32,6 +32,29 @@ TEST_CASE("memory storage keeps bytes") {
   REQUIRE(storage.bytes().size() == 1000);
 }
 
+TEST_CASE("piece storage has memory for what is written and not released") {
+  PieceStorage storage(300);
+  const Bytes bytes = random_bytes(1, 100);
+  Bytes out(100);
+  REQUIRE_FALSE(storage.read(0, out));
+  REQUIRE(storage.write(400, bytes));
+  REQUIRE(storage.pieces() == 1);
+  REQUIRE(storage.read(400, out));
+  REQUIRE(out == bytes);
+  REQUIRE(storage.read(500, out));
+  REQUIRE(out == Bytes(100));
+  REQUIRE_FALSE(storage.read(0, out));
+  REQUIRE(storage.write(600, bytes));
+  storage.release(0, 300);
+  REQUIRE(storage.pieces() == 2);
+  storage.release(300, 300);
+  REQUIRE(storage.pieces() == 1);
+  REQUIRE_FALSE(storage.read(400, out));
+  storage.release(600, 100);
+  REQUIRE(storage.pieces() == 0);
+  REQUIRE_FALSE(storage.recall(0, 100));
+}
+
 TEST_CASE("file storage keeps bytes in a file of the exact length") {
   const TemporaryDirectory directory;
   const auto storage = FileStorage::create(directory / "part", 1000);
