@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 
+#include "base/check.h"
 #include "content/block_code.h"
 
 namespace fb::content {
@@ -105,6 +106,7 @@ std::optional<ChunkStore::Decoded> ChunkStore::decode(uint32_t block) {
   std::vector<uint32_t> positions;
   std::vector<uint8_t> bytes(out.missing.size() * size);
   for (uint64_t id = repairs.first; positions.size() < out.missing.size(); ++id) {
+    FB_CHECK(id <= repairs.last);
     const auto chunk = static_cast<uint32_t>(id);
     if (!usable.contains(chunk)) continue;
     if (read_chunk(chunk, std::span(bytes).subspan(positions.size() * size, size)) == 0) return {};
