@@ -82,7 +82,7 @@ ExitCode take_target(const Arguments& arguments, LoadStart& start) {
 sim::WorldContent foreign_content(const std::string& wanted, const content::Link& link) {
   std::string path = wanted.empty() ? link.path : wanted;
   if (path.empty() || path.ends_with('/')) path += "index.html";
-  return {nullptr, {std::move(path)}};
+  return {nullptr, {std::move(path)}, {}};
 }
 
 ExitCode take_content(LoadStart& start) {
@@ -108,6 +108,9 @@ ExitCode take_content(LoadStart& start) {
                               guess ? fmt::format("; did you mean {}?", *guess) : ""));
   }
   paths = {spec.path};
+  if (!spec.page) return ExitCode::kOk;
+  start.content.page = shown_by(*start.content.site, spec.path);
+  if (start.content.page.empty()) log_warning(spec.path + " shows no other file of its site");
   return ExitCode::kOk;
 }
 

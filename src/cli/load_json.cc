@@ -41,6 +41,8 @@ void add_visitors(Json& out, const VisitorSummary& v) {
                      {"refused", v.refused},             {"bad_manifest", v.bad_manifest},
                      {"storage", v.storage}};
   out["completion_seconds"] = spread_json(v.completion_seconds);
+  out["first_byte_seconds"] = spread_json(v.first_byte_seconds);
+  out["first_file_seconds"] = spread_json(v.first_file_seconds);
   out["limit_seconds"] = or_null(v.limit_seconds);
   out["ratio_to_limit"] = or_null(v.ratio_to_limit);
   out["received_bytes_mean"] =

@@ -78,6 +78,7 @@ Json content_json(const sim::ContentSpec& content) {
     out["site"] = content.site;
     out["path"] = content.path;
   }
+  out["page"] = content.page;
   return out;
 }
 

@@ -102,11 +102,13 @@ double as_double(ByteCount count) { return static_cast<double>(count.bytes); }
 
 // What is measured of the completed only.
 void summarise_completed(VisitorSummary& out, const Records& peers) {
-  std::vector<double> seconds, received, ratios;
+  std::vector<double> seconds, first_bytes, first_files, received, ratios;
   double on_wire = 0, files = 0, fresh = 0, duplicate = 0, other = 0;
   for (const sim::PeerRecord* peer : peers) {
     if (peer->end != sim::PeerEnd::kComplete) continue;
     seconds.push_back(peer->took.seconds());
+    if (peer->first_byte) first_bytes.push_back(peer->first_byte->seconds());
+    if (peer->first_file) first_files.push_back(peer->first_file->seconds());
     received.push_back(as_double(peer->received));
     on_wire += as_double(peer->received);
     files += as_double(peer->file);
@@ -118,6 +120,8 @@ void summarise_completed(VisitorSummary& out, const Records& peers) {
     }
   }
   out.completion_seconds = spread_of(seconds);
+  out.first_byte_seconds = spread_of(first_bytes);
+  out.first_file_seconds = spread_of(first_files);
   out.histogram = histogram_of(seconds);
   out.cdf = cdf_of(seconds);
   out.received_bytes = spread_of(received);

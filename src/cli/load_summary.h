@@ -55,6 +55,7 @@ struct VisitorSummary {
   uint32_t unreachable = 0, stalled = 0, refused = 0, bad_manifest = 0, storage = 0;
 
   Spread completion_seconds;             // of the completed, since the scheduled arrival
+  Spread first_byte_seconds, first_file_seconds;  // of the same: PeerRecord::first_byte, first_file
   std::vector<HistogramBin> histogram;   // of the same, without empty bins
   std::vector<CompletionPoint> cdf;      // of the same, ascending, at most kCdfPoints
   std::optional<double> limit_seconds;   // mean of sim::physical_limit

@@ -30,7 +30,7 @@ void add(std::string& out, std::string_view name, std::string_view text) {
   out += fmt::format("  {:<12} {}\n", name, text);
 }
 
-void add_waiting(std::string& out, const VisitorSummary& all) {
+void add_waiting(std::string& out, const VisitorSummary& all, bool is_page) {
   const Spread& t = all.completion_seconds;
   if (t.count == 0) {
     add(out, "waited", "nobody completed");
@@ -42,6 +42,12 @@ void add_waiting(std::string& out, const VisitorSummary& all) {
                                : fmt::format("{} UNFINISHED NOT IN IT", all.incomplete);
   add(out, "waited", fmt::format("mean {:.2f}{} s, p50 {:.2f}, p95 {:.2f}, p99 {:.2f}, max {:.2f}; "
                                  "{}", t.mean, error, t.p50, t.p95, t.p99, t.max, rest));
+  const auto first = [&](const char* name, const Spread& s) {
+    if (s.count == 0) return;
+    add(out, name, fmt::format("mean {:.2f} s, p50 {:.2f}, p95 {:.2f}", s.mean, s.p50, s.p95));
+  };
+  first("first byte", all.first_byte_seconds);
+  if (is_page) first("first file", all.first_file_seconds);
   if (all.ratio_to_limit) {
     add(out, "limit", fmt::format("{:.2f} s; the mean is {:.2f} times as long",
                                   *all.limit_seconds, *all.ratio_to_limit));
@@ -195,7 +201,7 @@ std::string table(const LoadSummary& s) {
                              s.warm_up_visitors));
   }
   add_failures(out, all);
-  add_waiting(out, all);
+  add_waiting(out, all, s.scenario.content.page);
   add(out, "pool",
       fmt::format("mean {}, max {}; {}", s.pool.mean ? fmt::format("{:.1f}", *s.pool.mean) : "-",
                   s.pool.max,
@@ -223,18 +229,21 @@ std::string time_series_csv(const sim::RunResult& result) {
 std::string peers_csv(const sim::Scenario& scenario, const sim::RunResult& result) {
   std::string out = "number,class,end,why,counted,arrived_s,took_s,file_bytes,received_bytes,"
                     "sent_bytes,chunk_bytes_received,chunk_bytes_sent,chunk_bytes_from_seeder,"
-                    "chunk_bytes_duplicate,promise_broken\n";
+                    "chunk_bytes_duplicate,promise_broken,first_byte_s,first_file_s\n";
   for (const sim::PeerRecord& p : result.peers) {
     const bool took = p.end == sim::PeerEnd::kComplete || p.end == sim::PeerEnd::kWrongContent;
     const std::string why =
         p.end == sim::PeerEnd::kFailed ? std::string(roulette::to_string(p.why)) : "";
-    out += fmt::format("{},{},{},{},{},{},{},{},{},{},{},{},{},{},{}\n", p.number,
+    const auto when = [](const std::optional<Duration>& at) {
+      return at ? fmt::format("{}", at->seconds()) : std::string();
+    };
+    out += fmt::format("{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{}\n", p.number,
                        quoted(scenario.classes[p.peer_class].name), end_name(p.end), quoted(why),
                        p.counted ? 1 : 0, p.arrived.seconds(),
                        took ? fmt::format("{}", p.took.seconds()) : "", p.file.bytes,
                        p.received.bytes, p.sent.bytes, p.chunks_received.bytes,
                        p.chunks_sent.bytes, p.chunks_from_seeder.bytes, p.chunks_duplicate.bytes,
-                       p.promise_broken ? 1 : 0);
+                       p.promise_broken ? 1 : 0, when(p.first_byte), when(p.first_file));
   }
   return out;
 }

@@ -120,13 +120,15 @@
 
   function contentText(content) {
     if (content.site) {
+      if (content.page) return `Each fetches the page ${content.path} with all that it shows.`;
       return content.path ? `Each fetches ${content.path} of a site.`
         : 'Each fetches a file of a site.';
     }
     const sizes = (content.sizes_bytes ?? []).map(bytesText);
     if (sizes.length === 0) return '';
     if (sizes.length === 1) return `Each fetches a file of ${sizes[0]}.`;
-    return `Each fetches one of ${plural(sizes.length, 'file')}, of `
+    const which = content.page ? 'a page of' : 'one of';
+    return `Each fetches ${which} ${plural(sizes.length, 'file')}, of `
       + `${sizes.length > 6 ? `${sizes[0]} to ${sizes[sizes.length - 1]}` : list(sizes)}.`;
   }
 

@@ -157,6 +157,12 @@ class Check {
     if (content_ == ContentFrom::kScenario && !c.path.empty() && c.site.empty()) {
       complain("content.path", "content.path needs content.site: generated files have no names");
     }
+    if (c.page && content_ == ContentFrom::kTarget) {
+      complain("content.page", "content.page has no effect on a foreign seeder (--target), whose "
+                               "pages are not known");
+    } else if (c.page && !c.site.empty() && c.path.empty()) {
+      complain("content.page", "content.page of a site needs content.path, the page's HTML file");
+    }
   }
 
   void check_client() {

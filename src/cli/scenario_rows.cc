@@ -88,6 +88,10 @@ void add_content(SettingTable& t, sim::ContentSpec& c) {
   flagged(t, "content.path", &c.path, "path",
           "The file of the site that every visitor fetches. Empty: each draws one of them; of a "
           "foreign seeder, the link's path, or index.html.");
+  row(t, "content.page", &c.page,
+      "Every visitor fetches a whole page, in one node: all of sizes, the first of which is the "
+      "HTML, or of a site the HTML file at path and what it shows (img, script, link). The others "
+      "are asked for as soon as the HTML's manifest is known.");
 }
 
 void add_line(SettingTable& t, const std::string& table, BitRate* up, BitRate* down,

@@ -7,6 +7,7 @@
 
 #include "cli/quantity.h"
 #include "content/content_type.h"
+#include "content/page_references.h"
 #include "content/site_manifest.h"
 #include "content/site_source_walk.h"
 
@@ -45,6 +46,14 @@ std::expected<sim::WorldContent, std::string> read_site_content(const std::strin
   // Nobody else will ever trust this key.
   out.site = std::make_shared<content::MemorySite>(std::move(files),
                                                    content::secret_key_from_seed({}));
+  return out;
+}
+
+std::vector<std::string> shown_by(const content::MemorySite& site, const std::string& path) {
+  const auto bytes = site.bytes(site.record(path)->id);
+  const std::string_view html(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  std::vector<std::string> out = content::page_references(html, path);
+  std::erase_if(out, [&](const std::string& each) { return site.record(each) == nullptr; });
   return out;
 }
 

@@ -17,4 +17,9 @@ inline constexpr size_t kSiteContentFilesMax = 100'000;
 [[nodiscard]] std::expected<sim::WorldContent, std::string> read_site_content(
     const std::string& directory);
 
+// The files of the site that a page shows, in the order of its HTML (content/page_references.h).
+// Requires that the site has a file at `path`.
+[[nodiscard]] std::vector<std::string> shown_by(const content::MemorySite& site,
+                                                const std::string& path);
+
 }  // namespace fb::cli

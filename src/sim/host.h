@@ -2,10 +2,8 @@
 #pragma once
 
 #include <memory>
-#include <optional>
 #include <span>
 
-#include "content/hash.h"
 #include "roulette/peer_node.h"
 #include "roulette/seeder_node.h"
 #include "sim/access_link.h"
@@ -13,6 +11,7 @@
 #include "sim/population.h"
 #include "sim/result.h"
 #include "sim/scenario.h"
+#include "sim/visit.h"
 
 namespace fb::sim {
 
@@ -45,9 +44,7 @@ struct Host final : roulette::Transport {
   Instant timer = Instant::never();  // the earliest timer event that is queued
   std::unique_ptr<roulette::SeederNode> seeder;
   std::unique_ptr<roulette::PeerNode> peer;  // while it is in the swarm
-  std::optional<roulette::DownloadId> download;
-  content::FileId file{};
-  content::Sha256 sha256{};
+  Visit visit;
   PeerRecord record;
   // Watched from outside, for the checks.
   PairAccounts pairs;

@@ -110,6 +110,11 @@ class Server {
         .seconds();
   }
   void end_transfer(uint32_t peer);
+  [[nodiscard]] ByteCount length_of(const std::string& path) const {
+    return {content_.site->record(path)->geometry.length};
+  }
+  // Of one visitor.
+  [[nodiscard]] uint64_t answers() const { return 1 + content_.page.size(); }
 
   const Scenario& scenario_;
   const WorldContent& content_;
@@ -209,8 +214,9 @@ void Server::handle(const Waiting& event) {
     record.peer_class = plan.peer_class;
     record.arrived = plan.arrives;
     record.counted = plan.arrives >= scenario_.warm_up;
-    record.file = {content_.site->record(content_.paths[plan.path])->geometry.length};
-    record.sent = {on_the_wire(kRequestBytes)};
+    record.file = length_of(content_.paths[plan.path]);
+    for (const std::string& path : content_.page) record.file += length_of(path);
+    record.sent = {on_the_wire(kRequestBytes) * answers()};
     records_.push_back(record);
     transferring_.push_back(false);
     ++sample_.arrived;
@@ -227,13 +233,16 @@ void Server::handle(const Waiting& event) {
   if (record.end != PeerEnd::kNotYet) return;
   if (event.kind == Waiting::Kind::kStart) {
     Line& line = lines_[record.peer_class];
-    record.received = {on_the_wire(record.file.bytes + kResponseHeaderBytes)};
+    record.received = {on_the_wire(record.file.bytes + kResponseHeaderBytes * answers())};
+    record.first_byte = Duration{static_cast<int64_t>((now_ + delay_s(event.peer)) * 1e9)} -
+                        record.arrived;
     line.transfers.push({line.served + static_cast<double>(record.received.bytes), event.peer});
     ++line.active;
     transferring_[event.peer] = true;
   } else if (event.kind == Waiting::Kind::kEnd) {
     record.end = PeerEnd::kComplete;
     record.took = Duration{static_cast<int64_t>(now_ * 1e9)} - record.arrived;
+    if (content_.page.empty()) record.first_file = record.took;
     record.chunks_received = record.chunks_from_seeder = record.file;
     ++sample_.completed;
     --sample_.pool;

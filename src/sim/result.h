@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -33,7 +34,10 @@ struct PeerRecord {
   bool counted = true;         // arrived after the warm-up
   Duration arrived{};          // since the run's start, as scheduled
   Duration took{};             // of kComplete and kWrongContent: since `arrived`
-  ByteCount file;              // that it fetches; 0 when it never learned
+  ByteCount file;              // that it fetches, of a page all; 0 when it never learned
+  // Since `arrived`, when it came so far: the MetaChunk at the beginning of its file was verified,
+  // of a page of the HTML, and that file was complete.
+  std::optional<Duration> first_byte, first_file;
   // On the wire, with headers of IP and UDP.
   ByteCount received, sent;
   // Payload of DATA.

@@ -32,6 +32,9 @@ struct ContentSpec {
   // visitor draws a file of the site.
   std::string site;
   std::string path;
+  // Each visitor fetches a whole page: all of `sizes`, the first being the HTML, or `path` and what
+  // of the site it shows.
+  bool page = false;
 };
 
 // One access line, each way with its own queue.

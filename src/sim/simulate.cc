@@ -31,9 +31,12 @@ WorldContent generated_content(const ContentSpec& spec, uint64_t seed) {
     paths.push_back("file-" + std::to_string(paths.size()));
     files.push_back({paths.back(), "application/octet-stream", std::move(bytes)});
   }
+  std::vector<std::string> page;
+  if (spec.page) page.assign(paths.begin() + 1, paths.end());
+  if (spec.page) paths.resize(1);
   return {std::make_shared<content::MemorySite>(std::move(files),
                                                 content::secret_key_from_seed({})),
-          std::move(paths)};
+          std::move(paths), std::move(page)};
 }
 
 RunResult simulate(const Scenario& scenario, uint64_t seed, const WorldContent& content,

@@ -16,6 +16,7 @@ namespace fb::sim {
 struct WorldContent {
   std::shared_ptr<content::MemorySite> site;
   std::vector<std::string> paths;
+  std::vector<std::string> page;  // what else everybody fetches, once it knows its path's manifest
 };
 // Files of random bytes, one for each of ContentSpec::sizes, that depend on the seed.
 [[nodiscard]] WorldContent generated_content(const ContentSpec& spec, uint64_t seed);

@@ -10,7 +10,6 @@
 #include <utility>
 
 #include "sim/behaviour.h"
-#include "sim/reference_storage.h"
 #include "wire/decode.h"
 
 namespace fb::sim {
@@ -143,7 +142,7 @@ void World::arrive(uint32_t number) {
   if (const Duration patience = patience_of(its_class, host.plan); patience > Duration{}) {
     schedule(start_ + host.plan.arrives + patience, Event::Kind::kAbandon, number);
   }
-  host.peer->find_file(now_, content_.paths[host.plan.path]);
+  host.visit.begin(now_, *host.peer, content_, host.plan.path);
   after(host);
 }
 
@@ -359,8 +358,11 @@ void World::handle_events(Host& host) {
     for (const auto& event : host.peer->take_events()) {
       if (const auto* found = std::get_if<roulette::FileFound>(&event)) {
         on_found(host, *found);
-      } else if (std::holds_alternative<roulette::DownloadComplete>(event)) {
-        on_complete(host);
+      } else if (const auto* ready = std::get_if<roulette::MetachunkReady>(&event)) {
+        host.visit.on_ready(now_, *ready);
+        note_first(host);
+      } else if (const auto* complete = std::get_if<roulette::DownloadComplete>(&event)) {
+        on_complete(host, *complete);
       } else if (const auto* failed = std::get_if<roulette::DownloadFailed>(&event)) {
         host.record.why = failed->why;
         end(host, PeerEnd::kFailed);
@@ -381,28 +383,24 @@ void World::handle_events(Host& host) {
 }
 
 void World::on_found(Host& host, const roulette::FileFound& found) {
-  const auto& record = found.manifest.record;
-  host.record.file = {record.geometry.length};
   host.progress = now_;
-  host.file = record.id;
-  host.sha256 = record.sha256;
-  std::unique_ptr<content::Storage> storage;
-  if (content_.site) {
-    storage = std::make_unique<ReferenceStorage>(content_.site->bytes(record.id),
-                                                 record.geometry.chunk_size);
-  } else {
-    storage = std::make_unique<content::MemoryStorage>(record.geometry.length);
-  }
-  host.download = host.peer->download(now_, record, std::move(storage));
+  host.visit.on_found(now_, *host.peer, content_, found);
+  host.record.file = host.visit.size();
 }
 
-// The whole file, beyond what each MetaChunk proved: against the site's bytes, or, when the site is
-// somebody else's, against the hash in the signed manifest.
-void World::on_complete(Host& host) {
-  std::vector<uint8_t> got(host.record.file.bytes);
-  bool right = host.peer->read(*host.download, 0, got);
-  right = right && (content_.site ? std::ranges::equal(got, content_.site->bytes(host.file))
-                                  : content::sha256(got) == host.sha256);
+// When something of the first file came, since the visitor was to come.
+void World::note_first(Host& host) {
+  const Instant came = start_ + host.plan.arrives;
+  if (const auto at = host.visit.first_byte()) host.record.first_byte = *at - came;
+  if (const auto at = host.visit.first_file()) host.record.first_file = *at - came;
+}
+
+// All bytes, beyond what each MetaChunk proved.
+void World::on_complete(Host& host, const roulette::DownloadComplete& complete) {
+  const bool all = host.visit.on_complete(now_, complete);
+  note_first(host);
+  if (!all) return;
+  const bool right = host.visit.is_right(*host.peer, content_);
   host.record.took = now_ - (start_ + host.plan.arrives);
   host.record.end = right ? PeerEnd::kComplete : PeerEnd::kWrongContent;
   --sample_.pool;

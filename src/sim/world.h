@@ -111,7 +111,8 @@ class World : private HostOwner {
   void after(Host& host);
   void handle_events(Host& host);
   void on_found(Host& host, const roulette::FileFound& found);
-  void on_complete(Host& host);
+  void on_complete(Host& host, const roulette::DownloadComplete& complete);
+  void note_first(Host& host);
   void end(Host& host, PeerEnd how);
   void abandon(Host& host);
   void kill_some();

@@ -133,11 +133,14 @@ TEST_CASE("a directory as content", "[load]") {
     std::ofstream(here / name, std::ios::binary) << text;
   };
   write("index.html", "<p>hello");
+  write("page.html", "<img src=sub/empty><script src=gone.js></script>");
   write("sub/empty", "");
   write(".hidden", "no");
   auto content = read_site_content(here);
   REQUIRE(content);
-  CHECK(content->paths == std::vector<std::string>{"index.html", "sub/empty"});
+  CHECK(content->paths == std::vector<std::string>{"index.html", "page.html", "sub/empty"});
+  CHECK(shown_by(*content->site, "index.html").empty());
+  CHECK(shown_by(*content->site, "page.html") == std::vector<std::string>{"sub/empty"});
   const content::FileRecord* record = content->site->record("index.html");
   REQUIRE(record != nullptr);
   CHECK(record->content_type == "text/html; charset=utf-8");
@@ -147,7 +150,7 @@ TEST_CASE("a directory as content", "[load]") {
   fs::resize_file(here / "large", kSiteContentBytesMax);
   content = read_site_content(here);
   REQUIRE_FALSE(content);
-  CHECK(content.error().find("is too large to be held in memory: 3 files with 1 GiB; the most is "
+  CHECK(content.error().find("is too large to be held in memory: 4 files with 1 GiB; the most is "
                              "100000 with 1 GiB") != std::string::npos);
   fs::remove_all(here);
   CHECK_FALSE(read_site_content(here));

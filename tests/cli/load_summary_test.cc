@@ -36,6 +36,9 @@ TEST_CASE("who is counted, and as what", "[load_summary]") {
   CHECK(s.all.completion_seconds.mean == 5);
   CHECK(s.all.completion_seconds.p50 == 4);
   CHECK(s.all.completion_seconds.max == 9);
+  CHECK(s.all.first_byte_seconds.mean == 1.25);
+  CHECK(s.all.first_byte_seconds.p95 == 2.25);
+  CHECK(s.all.first_file_seconds.mean == 2.5);
   CHECK(s.all.chunks_from_seeder.bytes == 42'000);
   CHECK(s.all.chunks_from_peers.bytes == 3 * 126'000 + 2 * 1'000);
   CHECK(s.all.upload_download_ratio.mean == Catch::Approx(0.8));
@@ -264,6 +267,6 @@ TEST_CASE("rows as CSV", "[load_summary]") {
   const std::string peers = peers_csv(scenario, small_run());
   CHECK(std::ranges::count(peers, '\n') == 7);
   CHECK(has(peers, "\n0,\"a,\"\"b\"\"\",complete,,0,0,0.9,131072,150000,120000,140000,112000,14000,"
-                   "8000,0\n"));
+                   "8000,0,0.225,0.45\n"));
   CHECK(has(peers, "\n5,rider,abandoned,,1,2.5,,"));
 }

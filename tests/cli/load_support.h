@@ -15,6 +15,8 @@ inline sim::PeerRecord completed_peer(uint32_t number, int64_t took_ms, uint32_t
   out.arrived = milliseconds(500) * number;
   out.took = milliseconds(took_ms);
   out.file = kib(128);
+  out.first_byte = milliseconds(took_ms / 4);
+  out.first_file = milliseconds(took_ms / 2);
   out.received = {150'000};
   out.sent = {120'000};
   out.chunks_received = {140'000};

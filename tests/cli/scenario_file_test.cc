@@ -46,6 +46,7 @@ warm_up = "2s"
 peers_know_uplink = true
 [content]
 sizes = ["4KiB", "128KiB"]
+page = true
 [seeder]
 uplink = "1Mbit"
 downlink = "2Mbit"
@@ -119,6 +120,7 @@ threads = 3
   CHECK(s.warm_up == seconds(2));
   CHECK(s.peers_know_uplink);
   CHECK(s.content.sizes == std::vector{kib(4), kib(128)});
+  CHECK(s.content.page);
   CHECK(s.seeder.up == BitRate{1'000'000});
   CHECK(s.seeder.down == BitRate{2'000'000});
   CHECK(s.seeder.queue == kib(32));
@@ -295,6 +297,10 @@ TEST_CASE("values that contradict each other are told", "[scenario]") {
                   "their sizes"});
   CHECK(complaints_of("[content]\npath = \"x\"\n") ==
         Sentences{"s.toml:2:8: content.path needs content.site: generated files have no names"});
+  CHECK(complaints_of("[content]\nsite = \".\"\npage = true\n") ==
+        Sentences{"s.toml:3:8: content.page of a site needs content.path, the page's HTML file"});
+  CHECK(complaints_of("[content]\nsite = \".\"\npage = true\npath = \"x\"\n").empty());
+  CHECK(loaded("[content]\npage = true\n", {}, ContentFrom::kTarget).complaints.size() == 1);
   CHECK(loaded("[content]\npath = \"x\"\n", {}, ContentFrom::kTarget).complaints.empty());
   CHECK(complaints_of("[content]\nsizes = []\n").size() == 1);
   CHECK(complaints_of("[faults]\nseeder_down_at = \"3s\"\n") ==

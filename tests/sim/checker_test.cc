@@ -137,9 +137,10 @@ TEST_CASE("bytes that are not the site's are noticed") {
   const WorldContent content = generated_content(scenario.content, 1);
   World world(scenario, 1, content);
   world.add_peer(at(0), 0, 0);
-  while (!world.peer(0).download) world.run_until(world.now() + milliseconds(10));
+  const auto& files = world.peer(0).visit.files;
+  while (files.empty() || !files[0].download) world.run_until(world.now() + milliseconds(10));
   // What it was to get is another file than what it gets.
-  world.peer(0).file = content.site->record(content.paths[1])->id;
+  world.peer(0).visit.files[0].id = content.site->record(content.paths[1])->id;
   world.run_until(at(60));
   CHECK(noticed(result_of(world), "content"));
 }

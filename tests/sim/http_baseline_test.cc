@@ -27,6 +27,20 @@ TEST_CASE("HTTP: one visitor gets the whole line") {
   CHECK(s.mean_s == Approx(kAlone + 4 * 0.06).epsilon(0.001));
 }
 
+TEST_CASE("HTTP: a page is the answers of all its files, one after the other") {
+  Scenario scenario = http(1, 1, kib(64));
+  scenario.content.sizes = {kib(64), kib(64)};
+  scenario.content.page = true;
+  const RunResult result = run(scenario, 1);
+  REQUIRE(summary_of(result).complete == 1);
+  CHECK(result.peers[0].file == kib(128));
+  // Another 300 bytes of the second answer's headers.
+  CHECK(summary_of(result).mean_s == Approx(kAlone + 0.003 + 4 * 0.06).epsilon(0.001));
+  REQUIRE(result.peers[0].first_byte);
+  CHECK(result.peers[0].first_byte->seconds() == Approx(4 * 0.06));
+  CHECK_FALSE(result.peers[0].first_file);
+}
+
 TEST_CASE("HTTP: visitors at once share the server's line evenly") {
   Scenario scenario = http(10, 1, kib(128));
   scenario.arrivals.kind = ArrivalKind::kOneShot;

@@ -86,9 +86,9 @@ Scenario random_scenario(uint64_t seed) {
   return out;
 }
 
-// Lines that change or are shared, drawn by a generator of their own: seeds that once failed stay
-// the scenarios that they were.
-void draw_line_events(Scenario& scenario, uint64_t seed) {
+// Lines that change or are shared, and whole pages, drawn by a generator of their own: seeds that
+// once failed stay the scenarios that they were.
+void draw_more(Scenario& scenario, uint64_t seed) {
   if (std::ranges::count(kOnceFailed, seed) > 0) return;
   Rng rng(seed ^ 0x6c696e65);
   for (PeerClass& each : scenario.classes) {
@@ -109,6 +109,10 @@ void draw_line_events(Scenario& scenario, uint64_t seed) {
     }
     each.abandon_uniform = each.abandon_after > Duration{} && chance(rng, 0.3);
   }
+  scenario.content.page = chance(rng, 0.15);
+  for (uint64_t more = rng.below(4); scenario.content.page && more > 0; --more) {
+    scenario.content.sizes.push_back(ByteCount{rng.below(24 * 1024)});
+  }
 }
 
 // What was drawn, for who reads a failure.
@@ -122,6 +126,7 @@ std::string in_words(const Scenario& s) {
          ", kills " + std::to_string(s.faults.kill_every.seconds()) + " s, seeder away " +
          std::to_string(s.faults.seeder_down_for.seconds()) + " s, parted " +
          std::to_string(s.faults.partition_for.seconds()) + " s;";
+  if (s.content.page) out += " a page;";
   for (const PeerClass& c : s.classes) {
     out += " [" + std::to_string(c.share) + " up " +
            std::to_string(c.link.up.bits_per_second / 1000) + " down " +
@@ -140,7 +145,7 @@ void check(uint64_t seed) {
   std::fflush(stdout);
   INFO("FLASHBACK_SEED=" << seed);
   Scenario scenario = random_scenario(seed);
-  draw_line_events(scenario, seed);
+  draw_more(scenario, seed);
   INFO(in_words(scenario));
   const RunResult result = run(scenario, seed);
   CHECK(violation_of(result) == "");

@@ -303,6 +303,55 @@ TEST_CASE("lines that change in mid-transfer, and lines that are shared, only co
   CHECK(mean() < shared);
 }
 
+TEST_CASE("a whole page: the HTML first, then all others, in one node") {
+  const uint64_t seed = seed_or(23);
+  INFO("FLASHBACK_SEED=" << seed);
+  Scenario scenario = crowd(kSanitized ? 30 : 80, 8);
+  scenario.content.sizes = {kib(12), kib(30), ByteCount{0}, kib(40)};
+  scenario.content.page = true;
+  scenario.network.loss = 0.01;
+  World world(scenario, seed, generated_content(scenario.content, seed));
+  world.start();
+  world.run_until(at(200));
+  const RunResult result = result_of(world);
+  CHECK(violation_of(result).empty());
+  CHECK(summary_of(result).complete == scenario.stop.peers);
+  for (const PeerRecord& peer : result.peers) {
+    CAPTURE(peer.number);
+    CHECK(peer.file == kib(82));
+    REQUIRE((peer.first_byte && peer.first_file));
+    CHECK(*peer.first_byte > Duration{});
+    CHECK(*peer.first_byte <= *peer.first_file);
+    CHECK(*peer.first_file <= peer.took);
+    const auto& files = world.peer(peer.number).visit.files;
+    CHECK(files.size() == 4);
+    CHECK(std::ranges::all_of(files, &Visit::File::complete));
+  }
+}
+
+TEST_CASE("a page without one of its files is missing") {
+  Scenario scenario = crowd(1, 1, kib(8));
+  WorldContent content = generated_content(scenario.content, 1);
+  content.page = {"nowhere.css"};
+  World world(scenario, 1, content);
+  world.start();
+  world.run_until(at(60));
+  CHECK(world.peer(0).record.end == PeerEnd::kMissing);
+}
+
+TEST_CASE("of a single file the first byte comes before the last") {
+  const RunResult result = run(crowd(20, 2), 1);
+  Duration first_bytes{}, all{};
+  for (const PeerRecord& peer : result.peers) {
+    REQUIRE((peer.first_byte && peer.first_file));
+    CHECK(*peer.first_byte <= *peer.first_file);  // chunks come in no order
+    CHECK(*peer.first_file == peer.took);
+    first_bytes += *peer.first_byte;
+    all += peer.took;
+  }
+  CHECK(first_bytes * 10 < all * 9);
+}
+
 TEST_CASE("a file with a hash list of its own, through a lossy crowd") {
   const uint64_t seed = seed_or(8);
   INFO("FLASHBACK_SEED=" << seed);
