@@ -101,6 +101,7 @@ class ChunkStore {
 
   [[nodiscard]] const ObjectInfo& info() const { return info_; }
   [[nodiscard]] const Geometry& geometry() const { return info_.geometry; }
+  [[nodiscard]] Coding coding() const { return coding_; }
   // Chunks held, verified or not: what a peer need not ask for.
   [[nodiscard]] const nois::IntervalSet& held() const { return held_; }
   // Source chunks of verified MetaChunks only: what a peer may pass on and show.

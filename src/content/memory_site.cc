@@ -22,6 +22,11 @@ std::span<const uint8_t> MemorySite::manifest(std::string_view path) {
   return found == blobs_.end() ? std::span<const uint8_t>{} : found->second;
 }
 
+std::optional<FileId> MemorySite::first_object(std::string_view path) {
+  const FileRecord* found = record(path);
+  return found == nullptr ? std::nullopt : std::optional(found->deepest().id);
+}
+
 std::optional<Geometry> MemorySite::object(FileId id) {
   const auto found = objects_.find(id);
   return found == objects_.end() ? std::nullopt : std::optional(found->second.geometry);

@@ -35,6 +35,7 @@ class MemorySite final : public SiteCatalog {
              uint64_t version = 1);
 
   [[nodiscard]] std::span<const uint8_t> manifest(std::string_view path) override;
+  [[nodiscard]] std::optional<FileId> first_object(std::string_view path) override;
   [[nodiscard]] std::optional<Geometry> object(FileId id) override;
   [[nodiscard]] size_t read_chunk(FileId id, uint32_t chunk, std::span<uint8_t> out) override;
 

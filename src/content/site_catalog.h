@@ -19,6 +19,9 @@ class SiteCatalog {
   // The manifest blob of a file of the current version; empty when the site has no such file.
   // Valid until the next call of any member.
   [[nodiscard]] virtual std::span<const uint8_t> manifest(std::string_view path) = 0;
+  // The object of a file of the current version that is fetched first: its deepest hash list, or
+  // itself; nothing when the site has no such file.
+  [[nodiscard]] virtual std::optional<FileId> first_object(std::string_view path) = 0;
   // An object of the current version, or of an earlier one that is still served.
   [[nodiscard]] virtual std::optional<Geometry> object(FileId id) = 0;
   // A chunk's bytes into `out`: its length, or 0 when it can no longer be read. Never bytes that do

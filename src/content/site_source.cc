@@ -39,6 +39,12 @@ std::span<const uint8_t> SiteSource::manifest(std::string_view path) {
   return blob_;
 }
 
+std::optional<FileId> SiteSource::first_object(std::string_view path) {
+  const auto leaf = current_->tree().find(path);
+  if (!leaf) return {};
+  return current_->tree().records()[*leaf]->deepest().id;
+}
+
 std::optional<Geometry> SiteSource::object(FileId id) {
   const auto found = find(id);
   return found ? std::optional(found->geometry()) : std::nullopt;

@@ -41,6 +41,7 @@ class SiteSource final : public SiteCatalog {
       const std::string& directory, const SecretKey& key, const SiteOptions& options = {});
 
   [[nodiscard]] std::span<const uint8_t> manifest(std::string_view path) override;
+  [[nodiscard]] std::optional<FileId> first_object(std::string_view path) override;
   [[nodiscard]] std::optional<Geometry> object(FileId id) override;
   [[nodiscard]] size_t read_chunk(FileId id, uint32_t chunk, std::span<uint8_t> out) override;
 

@@ -13,6 +13,42 @@
 
 namespace fb::roulette {
 
+// Profile v2. Every rule that can be switched off has its switch, so that its worth can be measured
+// (bench/v2_rules).
+struct V2Config {
+  bool repair = true;                        // trade repair chunks too
+
+  // Admission, at the seeder.
+  uint32_t contacts = 10;                    // named to a newcomer; fewer when joins are dear
+  uint32_t contacts_min = 2;
+  bool introductions = true;                 // contacts are told of the newcomer, for NATs
+  uint32_t seeder_push = 2;                  // chunks that a newcomer gets unasked
+
+  // Pulling.
+  Duration window = milliseconds(190);       // of the downlink, is asked for at a time
+  uint32_t window_min = 15;                  // chunks
+  uint32_t per_neighbour = 8;                // chunks asked of one
+  uint32_t any = 3;                          // chunks that a greeting asks for
+  Duration timeout_min = milliseconds(400);
+  uint32_t strikes = 3;                      // time-outs in a row; then it is dead
+  bool endgame = true;                       // the last chunks are asked of several
+
+  // Giving.
+  ByteCount tab_total = kib(32);             // shared out among the neighbours, within:
+  ByteCount tab_min = kib(3);
+  ByteCount tab_max = kib(16);
+  bool push = true;                          // idle uplink: unasked chunks to who shows room
+  bool newcomers_first = true;               // greetings before other requests
+  bool complete_first = true;                // then who lacks least; else first come, first served
+  bool pacing = true;                        // data waits for the uplink here, not in the line
+  Duration backlog = milliseconds(8);        // at most so much waits in the line
+
+  // Overlay.
+  bool referrals = true;                     // seek neighbours beyond those of the seeder
+  uint32_t useful_min = 4;                   // with fewer neighbours that have something, seek
+  Duration stall = milliseconds(400);        // without new data: ask the seeder
+};
+
 struct RouletteConfig {
   wire::Profile profile = wire::Profile::kClassic;
 
@@ -46,7 +82,7 @@ struct RouletteConfig {
   ByteCount unverified_credit = kib(16);            // ours: security rule 3, a neighbour
   ByteCount stranger_credit_total = kib(32);        // ours: rule 3, over all who never paid
   ByteCount stranger_credit_address = kib(8);       // ours: rule 3, per address or /64
-  ByteCount upload_promise = kib(4);                // sent <= received + this, over all
+  ByteCount upload_promise = kib(8);                // sent <= received + this, over all
 
   // Joining; ours.
   Duration join_timeout = milliseconds(500);        // doubles to eight times this
@@ -54,7 +90,8 @@ struct RouletteConfig {
   Duration linger = {};                             // stay this long with nothing to fetch
 
   // Sending.
-  BitRate uplink = {};                              // 0: not paced
+  BitRate uplink = {};                              // 0: not paced (v2: found out)
+  BitRate downlink = {};                            // v2; 0: found out
   ByteCount uplink_queue = kib(64);                 // behind the pacer; more is dropped
 
   // Bounds; ours: security rule 5.
@@ -64,6 +101,8 @@ struct RouletteConfig {
   uint32_t referrals_per_target_max = 64;           // of one neighbour in contact_window
   uint32_t pollution_strikes = 4;                   // bad chunks, and more than good MetaChunks
   bool limit_loopback = false;                      // count 127.0.0.0/8 and ::1 as strangers too
+
+  V2Config v2;
 };
 
 // The seeder's own; the protocol's constants are in RouletteConfig.

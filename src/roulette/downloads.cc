@@ -64,8 +64,14 @@ void subtract(std::vector<nois::Interval>& from, nois::Interval cut) {
 }  // namespace
 
 Download::Download(Instant now, DownloadId id, content::FileRecord record,
-                   std::unique_ptr<content::Storage> storage)
-    : last_progress(now), id_(id), record_(std::move(record)), storage_(std::move(storage)),
+                   std::unique_ptr<content::Storage> storage, content::Coding coding,
+                   std::unique_ptr<content::Storage> repair)
+    : last_progress(now),
+      id_(id),
+      record_(std::move(record)),
+      storage_(std::move(storage)),
+      repair_(std::move(repair)),
+      coding_(coding),
       levels_left_(record_.list_ids.size()) {
   add_store(record_.deepest());
 }
@@ -75,7 +81,9 @@ void Download::add_store(content::ObjectInfo info) {
   std::unique_ptr<content::Storage> storage =
       levels_left_ == 0 ? std::move(storage_)
                         : std::make_unique<content::MemoryStorage>(info.geometry.length);
-  stores_.push_back(std::make_unique<content::ChunkStore>(std::move(info), std::move(storage)));
+  std::unique_ptr<content::Storage> repair = levels_left_ == 0 ? std::move(repair_) : nullptr;
+  stores_.push_back(std::make_unique<content::ChunkStore>(std::move(info), std::move(storage),
+                                                          coding_, std::move(repair)));
   current_ = stores_.back().get();
 }
 
@@ -179,6 +187,7 @@ void Download::reserve_single_sources(std::vector<nois::Interval>& candidates,
 std::optional<wire::DigestRequest> Download::digests_wanted() const {
   const content::Geometry& geometry = current().geometry();
   const uint32_t count = geometry.chunk_count();
+  if (coding_ == content::Coding::kRepair) return coded_digests_wanted();
   for (const auto& missing : current().verified().missing_within({0, count - 1})) {
     for (uint64_t chunk = missing.first; chunk <= missing.last; ++chunk) {
       const auto first = static_cast<uint32_t>(chunk);
@@ -186,6 +195,35 @@ std::optional<wire::DigestRequest> Download::digests_wanted() const {
       const uint32_t wanted = std::min<uint32_t>(wire::kDigestsMax, count - first);
       return wire::DigestRequest{current().info().id, first, static_cast<uint8_t>(wanted)};
     }
+  }
+  return {};
+}
+
+// With repair chunks: of what is held and not known to be right, and of what may come next in
+// blocks that are under way; of the others there is time.
+std::optional<wire::DigestRequest> Download::coded_digests_wanted() const {
+  const content::Geometry& geometry = current().geometry();
+  const auto lacking = [&](nois::Interval ids) -> std::optional<wire::DigestRequest> {
+    for (uint64_t id = ids.first; id <= ids.last; ++id) {
+      const auto first = static_cast<uint32_t>(id);
+      if (current().has_digest(first) || current().checked().contains(first)) continue;
+      const uint64_t wanted = std::min<uint64_t>(wire::kDigestsMax, ids.last - id + 1);
+      return wire::DigestRequest{current().info().id, first, static_cast<uint8_t>(wanted)};
+    }
+    return {};
+  };
+  const bool small = geometry.block_count() == 1;
+  for (uint32_t block = 0; block < geometry.block_count(); ++block) {
+    if (current().block_verified(block)) continue;
+    const nois::Interval source = geometry.source_chunks_of(block);
+    const bool has_repair = geometry.block_size(block) > source.length();
+    const nois::Interval repair = has_repair ? geometry.repair_chunks_of(block) : source;
+    const bool under_way = small || current().held().count_in(source) > 0 ||
+                           current().held().count_in(repair) > 0;
+    if (!under_way) continue;
+    if (auto wanted = lacking(source)) return wanted;
+    if (!has_repair) continue;
+    if (auto wanted = lacking(repair)) return wanted;
   }
   return {};
 }
@@ -220,9 +258,10 @@ std::vector<uint32_t> Download::choose(std::span<const nois::Interval> offer, si
 }
 
 Download& Downloads::add(Instant now, const content::FileRecord& record,
-                         std::unique_ptr<content::Storage> storage) {
+                         std::unique_ptr<content::Storage> storage,
+                         std::unique_ptr<content::Storage> repair) {
   all_.push_back(std::make_unique<Download>(now, static_cast<DownloadId>(next_id_++), record,
-                                            std::move(storage)));
+                                            std::move(storage), coding, std::move(repair)));
   active_.push_back(all_.back().get());
   return *all_.back();
 }
@@ -269,9 +308,11 @@ std::optional<std::vector<nois::Interval>> Downloads::lacking(
 Holdings::Chunk Downloads::read_chunk(content::FileId file, uint32_t chunk,
                                       std::span<uint8_t> out) {
   const Held held = find_store(file);
-  if (held.store == nullptr || chunk >= held.store->geometry().chunk_count()) return {};
-  const uint32_t metachunk = held.store->geometry().metachunk_of(chunk);
-  const bool verified = held.store->metachunk_verified(metachunk);
+  if (held.store == nullptr || chunk >= held.store->geometry().coded_count()) return {};
+  const content::Geometry& geometry = held.store->geometry();
+  const bool verified = geometry.is_repair(chunk)
+                            ? held.store->block_verified(geometry.block_of(chunk))
+                            : held.store->metachunk_verified(geometry.metachunk_of(chunk));
   if (!verified && !relay_unverified) return {};
   if (held.cautious && !held.store->checked().contains(chunk)) return {};
   return {held.store->read_chunk(chunk, out), verified};

@@ -16,8 +16,10 @@ namespace fb::roulette {
 // One file on its way: first its hash lists, deepest first, then the file itself.
 class Download {
  public:
+  // With coding, `repair` is for the file's repair chunks; null: memory.
   Download(Instant now, DownloadId id, content::FileRecord record,
-           std::unique_ptr<content::Storage> storage);
+           std::unique_ptr<content::Storage> storage, content::Coding coding,
+           std::unique_ptr<content::Storage> repair);
 
   [[nodiscard]] DownloadId id() const { return id_; }
   [[nodiscard]] const content::FileRecord& record() const { return record_; }
@@ -64,6 +66,7 @@ class Download {
 
  private:
   void add_store(content::ObjectInfo info);
+  [[nodiscard]] std::optional<wire::DigestRequest> coded_digests_wanted() const;
   [[nodiscard]] std::vector<nois::Interval> candidates(std::span<const nois::Interval> offer,
                                                        const Asked& asked);
   void reserve_single_sources(std::vector<nois::Interval>& candidates, const Asked& asked);
@@ -71,6 +74,8 @@ class Download {
   DownloadId id_;
   content::FileRecord record_;
   std::unique_ptr<content::Storage> storage_;
+  std::unique_ptr<content::Storage> repair_;
+  content::Coding coding_;
   std::vector<std::unique_ptr<content::ChunkStore>> stores_;
   content::ChunkStore* current_ = nullptr;  // the last of them
   size_t levels_left_ = 0;               // hash lists still to be fetched, current() included
@@ -82,7 +87,8 @@ class Download {
 class Downloads final : public Holdings {
  public:
   Download& add(Instant now, const content::FileRecord& record,
-                std::unique_ptr<content::Storage> storage);
+                std::unique_ptr<content::Storage> storage,
+                std::unique_ptr<content::Storage> repair = nullptr);
   void remove(DownloadId id);
   [[nodiscard]] Download* find(DownloadId id);
   // The unfinished download whose current object this is.
@@ -92,12 +98,19 @@ class Downloads final : public Holdings {
   // To be called when a download completed or failed.
   void retire(DownloadId id);
 
+  // Whatever is fetched or kept of this object; null when nothing is.
+  [[nodiscard]] const content::ChunkStore* store_of(content::FileId file) const {
+    return find_store(file).store;
+  }
+  [[nodiscard]] bool cautious(content::FileId file) const { return find_store(file).cautious; }
+
   bool knows(content::FileId file) override;
   std::optional<std::vector<nois::Interval>> lacking(
       content::FileId file, std::span<const nois::Interval> theirs) override;
   Chunk read_chunk(content::FileId file, uint32_t chunk, std::span<uint8_t> out) override;
 
   bool relay_unverified = true;
+  content::Coding coding = content::Coding::kNone;
 
  private:
   struct Held {

@@ -10,9 +10,14 @@ uint64_t Ledger::credit(const Account& account) const {
 
 std::optional<Drop> Ledger::refuses(Instant now, const Account& account, const Address& address,
                                     uint64_t bytes) {
+  const uint64_t share = credit(account) * config_.tab_percent / 100;
+  return refuses(now, account, address, bytes, {std::max(config_.tab.bytes, share)});
+}
+
+std::optional<Drop> Ledger::refuses(Instant now, const Account& account, const Address& address,
+                                    uint64_t bytes, ByteCount tab) {
   const uint64_t paid = credit(account);
-  const uint64_t tab = std::max(config_.tab.bytes, paid * config_.tab_percent / 100);
-  if (account.sent + bytes > paid + tab) return Drop::kTitForTat;
+  if (account.sent + bytes > paid + tab.bytes) return Drop::kTitForTat;
   if (sent_ + bytes > received_ + config_.upload_promise.bytes) return Drop::kUploadPromise;
   if (paid > 0) return {};
   expire(now);

@@ -34,6 +34,9 @@ class Ledger {
   // Whether `bytes` more may be sent now; otherwise why not.
   [[nodiscard]] std::optional<Drop> refuses(Instant now, const Account& account,
                                             const Address& address, uint64_t bytes);
+  // The same under profile v2: the tab is the caller's, and grows with nothing.
+  [[nodiscard]] std::optional<Drop> refuses(Instant now, const Account& account,
+                                            const Address& address, uint64_t bytes, ByteCount tab);
   void on_sent(Account& account, const Address& address, uint64_t bytes);
   // A chunk arrived that was new (pending), or useless (only the total moves).
   void on_received(Account& account, const Address& address, uint64_t bytes, bool is_new);

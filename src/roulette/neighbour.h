@@ -10,6 +10,7 @@
 #include "nois/interval_set.h"
 #include "roulette/estimator.h"
 #include "roulette/ledger.h"
+#include "roulette/partner.h"
 #include "roulette/roulette_cache.h"
 #include "wire/message.h"
 
@@ -67,6 +68,7 @@ struct Neighbour {
   bool warned = false;         // at a seeder: it was told of pollution when it came
   Instant digests_asked{};     // at a seeder
   std::unique_ptr<PathCheck> path_check;
+  std::unique_ptr<Partner> partner;  // profile v2's
 };
 
 }  // namespace fb::roulette

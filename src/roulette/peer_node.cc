@@ -2,7 +2,7 @@
 //   1. receive(): header, then whom it is for: the seeder link, our name (HELLO), or a neighbour;
 //   2. admit(): a stranger that proves its address becomes a neighbour; a known one must come from
 //      its address;
-//   3. dispatch(): the message goes to receive side, send side, overlay or seeder link;
+//   3. dispatch(): the message goes to the profile's exchange, or to the seeder link;
 //   4. on_chunk(): what a chunk means for credit, pollution and the download;
 //   5. settle(): who is dead is buried; advance(): who has all leaves.
 #include "roulette/peer_node.h"
@@ -10,12 +10,11 @@
 #include <algorithm>
 #include <utility>
 
+#include "roulette/classic_exchange.h"
 #include "roulette/core.h"
 #include "roulette/downloads.h"
-#include "roulette/overlay.h"
-#include "roulette/receive_side.h"
 #include "roulette/seeder_link.h"
-#include "roulette/send_side.h"
+#include "roulette/v2_exchange.h"
 
 namespace fb::roulette {
 
@@ -32,18 +31,12 @@ struct PeerNode::Impl {
   Impl(const PeerOptions& options, Transport& transport)
       : core(options.config, options.secret, options.choice_seed, options.prefix, transport),
         link(core, options.seeder, options.key, events),
-        send_side(core, downloads, /*generous=*/false),
-        receive_side(core, downloads,
-                     {.on_chunk = [this](Instant now, Download& download,
-                                         const content::ChunkStore::Result& result) {
-                        on_chunk(now, download, result);
-                      },
-                      .on_dead = [this](Instant, Neighbour& n) { overlay.mark_dead(n); },
-                      .cookie = [this] { return link.cookie(); }}),
-        overlay(core, downloads, send_side, receive_side, link) {
+        exchange(make_exchange()) {
     downloads.relay_unverified = options.config.relay_unverified;
+    if (options.config.profile == wire::Profile::kV2) downloads.coding = content::Coding::kRepair;
   }
 
+  std::unique_ptr<Exchange> make_exchange();
   void receive(Instant now, const Endpoint& from, std::span<const uint8_t> datagram);
   void from_seeder(Instant now, const Endpoint& from, const wire::Message& message);
   Neighbour* admit(Instant now, const Endpoint& from, const wire::Datagram& datagram);
@@ -66,14 +59,23 @@ struct PeerNode::Impl {
   Core core;
   Downloads downloads;
   SeederLink link;
-  SendSide send_side;
-  ReceiveSide receive_side;
-  Overlay overlay;
+  std::unique_ptr<Exchange> exchange;
   Instant joined_at = Instant::never();
   Instant idle_since = Instant::never();  // nothing to fetch since then
   bool polluted = false;                  // the seeder says so
   Instant digests_paused_until{};
 };
+
+std::unique_ptr<Exchange> PeerNode::Impl::make_exchange() {
+  Exchange::Hooks hooks{.on_chunk = [this](Instant now, Download& download,
+                                           const content::ChunkStore::Result& result) {
+    on_chunk(now, download, result);
+  }};
+  if (core.config.profile == wire::Profile::kV2) {
+    return std::make_unique<V2Exchange>(core, downloads, link, std::move(hooks));
+  }
+  return std::make_unique<ClassicExchange>(core, downloads, link, std::move(hooks));
+}
 
 void PeerNode::Impl::receive(Instant now, const Endpoint& from,
                              std::span<const uint8_t> bytes) {
@@ -90,12 +92,6 @@ void PeerNode::Impl::receive(Instant now, const Endpoint& from,
   }
   if (datagram->header.to == link.token()) {
     from_seeder(now, from, datagram->message);
-  } else if (datagram->header.to == core.name) {
-    if (const auto* hello = std::get_if<wire::Hello>(&datagram->message)) {
-      overlay.on_hello(now, from, *hello);
-    } else {
-      core.drop(Drop::kWrongRole);
-    }
   } else if (Neighbour* neighbour = admit(now, from, *datagram)) {
     neighbour->heard = now;
     dispatch(now, *neighbour, datagram->message);
@@ -105,14 +101,20 @@ void PeerNode::Impl::receive(Instant now, const Endpoint& from,
 
 void PeerNode::Impl::from_seeder(Instant now, const Endpoint& from, const wire::Message& message) {
   if (from != link.seeder()) return core.drop(Drop::kChangedAddress);
-  if (const auto* welcome = std::get_if<wire::Welcome>(&message)) {
-    if (!link.on_welcome(now, *welcome)) return core.drop(Drop::kUnexpected);
+  const auto* welcome = std::get_if<wire::Welcome>(&message);
+  const auto* admit = std::get_if<wire::Admit>(&message);
+  if (welcome != nullptr || admit != nullptr) {
+    const bool ours = (welcome != nullptr) == (core.config.profile == wire::Profile::kClassic);
+    if (!ours) return core.drop(Drop::kProfile);
+    const bool awaited =
+        welcome != nullptr ? link.on_welcome(now, *welcome) : link.on_admit(now, *admit);
+    if (!awaited) return core.drop(Drop::kUnexpected);
     if (!in_swarm()) joined_at = now;
-    if (welcome->polluted) {
+    if (welcome != nullptr ? welcome->polluted : admit->polluted) {
       polluted = true;
       for (Download* download : downloads.active()) be_cautious(now, *download);
     }
-    overlay.on_referrals(now, welcome->referrals);
+    exchange->on_admitted(now, message);
   } else if (const auto* part = std::get_if<wire::ManifestPart>(&message)) {
     link.on_manifest_part(*part);
   } else if (const auto* refused = std::get_if<wire::Refused>(&message)) {
@@ -125,7 +127,7 @@ void PeerNode::Impl::from_seeder(Instant now, const Endpoint& from, const wire::
 Neighbour* PeerNode::Impl::admit(Instant now, const Endpoint& from,
                                  const wire::Datagram& datagram) {
   Neighbour* neighbour = core.find_by_token(datagram.header.to);
-  if (neighbour == nullptr) return overlay.promote(now, from, datagram.header.to);
+  if (neighbour == nullptr) return exchange->on_stranger(now, from, datagram);
   // The path messages are what decides whether an address is right.
   if (const auto* challenge = std::get_if<wire::PathChallenge>(&datagram.message)) {
     core.on_path_challenge(now, *neighbour, from, *challenge);
@@ -136,7 +138,8 @@ Neighbour* PeerNode::Impl::admit(Instant now, const Endpoint& from,
     return nullptr;
   }
   if (!core.accept_path(now, *neighbour, from)) return nullptr;
-  if (!neighbour->proven && !std::holds_alternative<wire::HelloReply>(datagram.message)) {
+  if (!neighbour->proven && !std::holds_alternative<wire::HelloReply>(datagram.message) &&
+      core.config.profile == wire::Profile::kClassic) {
     // Both called at once and this one was quicker: it has our token, so it is there.
     if (neighbour->token_out == 0) {
       core.drop(Drop::kUnproven);
@@ -148,29 +151,11 @@ Neighbour* PeerNode::Impl::admit(Instant now, const Endpoint& from,
 }
 
 void PeerNode::Impl::dispatch(Instant now, Neighbour& from, const wire::Message& message) {
-  if (const auto* data = std::get_if<wire::Data>(&message)) {
-    receive_side.on_data(now, from, *data);
-  } else if (const auto* request = std::get_if<wire::SecondHandshake>(&message)) {
-    send_side.on_second_handshake(now, from, *request);
-  } else if (const auto* first = std::get_if<wire::FirstHandshake>(&message)) {
-    send_side.on_first_handshake(now, from, *first);
-  } else if (const auto* offer = std::get_if<wire::FirstHandshakeReply>(&message)) {
-    receive_side.on_offer(now, from, offer->file, offer->request, offer->offer);
-  } else if (const auto* no_file = std::get_if<wire::NoFile>(&message)) {
-    receive_side.on_no_file(now, from, no_file->file);
-  } else if (const auto* not_now = std::get_if<wire::NotNow>(&message)) {
-    receive_side.on_not_now(now, from, *not_now);
-  } else if (const auto* reply = std::get_if<wire::HelloReply>(&message)) {
-    overlay.on_hello_reply(now, from, *reply);
-  } else if (const auto* ask = std::get_if<wire::RecommendRequest>(&message)) {
-    overlay.on_recommend_request(now, from, *ask);
-  } else if (const auto* told = std::get_if<wire::Recommendation>(&message)) {
-    overlay.on_referrals(now, told->referrals);
-  } else if (const auto* digests = std::get_if<wire::Digests>(&message)) {
+  if (const auto* digests = std::get_if<wire::Digests>(&message)) {
     on_digests(now, from, *digests);
-  } else if (std::holds_alternative<wire::Bye>(message)) {
-    overlay.remove(now, from);
-  } else {
+  } else if (const auto* part = std::get_if<wire::ManifestPart>(&message)) {
+    link.on_manifest_part(*part);
+  } else if (!exchange->on_message(now, from, message)) {
     core.drop(Drop::kWrongRole);
   }
 }
@@ -180,15 +165,23 @@ void PeerNode::Impl::on_chunk(Instant now, Download& download,
   using Outcome = content::ChunkStore::Outcome;
   if (result.outcome == Outcome::kBadDigest) return on_senders(now, result);
   download.last_progress = now;
-  overlay.on_progress(now);
+  exchange->on_progress(now);
   if (result.outcome == Outcome::kStorageFailed) return fail(now, download, FetchFailure::kStorage);
-  if (result.outcome == Outcome::kStored) return;
+  if (result.outcome == Outcome::kStored) return on_senders(now, result);
   const bool of_file = download.file() != nullptr;
   const DownloadId id = download.id();
-  if (result.outcome == Outcome::kMetachunkVerified) {
+  const bool failed =
+      result.outcome == Outcome::kMetachunkDiscarded || result.outcome == Outcome::kBlockSpoilt;
+  if (download.current().coding() == content::Coding::kRepair) {
+    core.stats.metachunks_verified += result.verified.size();
+    for (const uint32_t metachunk : result.verified) {
+      if (of_file) events.push_back(MetachunkReady{id, metachunk});
+    }
+  } else if (!failed) {
     ++core.stats.metachunks_verified;
     if (of_file) events.push_back(MetachunkReady{id, result.metachunk});
-  } else {
+  }
+  if (failed) {
     ++core.stats.metachunks_discarded;
     be_cautious(now, download);
   }
@@ -198,9 +191,17 @@ void PeerNode::Impl::on_chunk(Instant now, Download& download,
 
 // Credit becomes firm, or is taken back; who sent bad bytes is noted, or cut off.
 void PeerNode::Impl::on_senders(Instant now, const content::ChunkStore::Result& result) {
-  const bool verified = result.outcome == content::ChunkStore::Outcome::kMetachunkVerified;
+  using Outcome = content::ChunkStore::Outcome;
+  const bool verified = result.outcome == Outcome::kMetachunkVerified ||
+                        result.outcome == Outcome::kBlockDecoded ||
+                        result.outcome == Outcome::kBlockSpoilt;
+  for (const auto& gone : result.revoked) {
+    if (Neighbour* sender = core.find(neighbour_of(gone.sender))) {
+      core.ledger.on_discarded(sender->account, gone.bytes);
+    }
+  }
   for (const auto& contribution : result.contributions) {
-    Neighbour* sender = core.find(ReceiveSide::neighbour_of(contribution.sender));
+    Neighbour* sender = core.find(neighbour_of(contribution.sender));
     if (sender == nullptr) continue;
     if (verified) {
       core.ledger.on_verified(sender->account, contribution.bytes);
@@ -210,15 +211,15 @@ void PeerNode::Impl::on_senders(Instant now, const content::ChunkStore::Result& 
     }
   }
   for (const content::SenderId polluter : result.polluters) {
-    Neighbour* sender = core.find(ReceiveSide::neighbour_of(polluter));
+    Neighbour* sender = core.find(neighbour_of(polluter));
     if (sender == nullptr) continue;
     ++sender->bad_chunks;
     // Who vouched for a bad chunk lied. Who merely passed one on may be a victim, as long as it
     // gives more good than bad.
     const bool suspicious = sender->bad_chunks >= core.config.pollution_strikes &&
                             sender->bad_chunks > sender->good_metachunks;
-    if (!ReceiveSide::vouched(polluter) && !suspicious) continue;
-    receive_side.give_up(*sender, /*for_good=*/true);
+    if (!vouched(polluter) && !suspicious) continue;
+    exchange->give_up(*sender);
     core.ban(now, *sender);
   }
 }
@@ -227,6 +228,7 @@ void PeerNode::Impl::on_senders(Instant now, const content::ChunkStore::Result& 
 // they arrive, and nothing unchecked is passed on: or one polluter would spoil a whole swarm.
 void PeerNode::Impl::be_cautious(Instant now, Download& download) {
   download.cautious = true;
+  exchange->on_held_changed(download);
   download.next_digest_request = std::min(download.next_digest_request, now);
 }
 
@@ -256,8 +258,10 @@ void PeerNode::Impl::on_digests(Instant now, const Neighbour& from, const wire::
     core.drop(Drop::kUnexpected);
     return;
   }
-  on_senders(now, download->current().set_digests(message.first, message.digests));
+  const auto result = download->current().set_digests(message.first, message.digests);
   download->next_digest_request = now;
+  exchange->on_held_changed(*download);
+  on_chunk(now, *download, result);
 }
 
 void PeerNode::Impl::on_object_complete(Instant now, Download& download) {
@@ -265,27 +269,27 @@ void PeerNode::Impl::on_object_complete(Instant now, Download& download) {
   if (download.complete()) {
     const content::FileId object = download.current().info().id;
     downloads.retire(id);
-    receive_side.on_download_ended(now, object);
+    exchange->on_object_ended(now, object);
     events.push_back(DownloadComplete{id});
     return;
   }
   const content::FileId list = download.current().info().id;
   if (!download.advance_level()) return fail(now, download, FetchFailure::kBadManifest);
   if (download.cautious) be_cautious(now, download);
-  receive_side.on_download_ended(now, list);
-  receive_side.on_new_download(now);
+  exchange->on_object_ended(now, list);
+  exchange->on_download_began(now);
 }
 
 void PeerNode::Impl::fail(Instant now, Download& download, FetchFailure why) {
   const DownloadId id = download.id();
   const content::FileId object = download.current().info().id;
   downloads.retire(id);
-  receive_side.on_download_ended(now, object);
+  exchange->on_object_ended(now, object);
   events.push_back(DownloadFailed{id, why});
 }
 
 void PeerNode::Impl::settle(Instant now) {
-  overlay.bury(now);
+  exchange->bury(now);
   if (!downloads.active().empty() || link.busy()) {
     idle_since = Instant::never();
   } else if (idle_since == Instant::never()) {
@@ -295,7 +299,7 @@ void PeerNode::Impl::settle(Instant now) {
 
 void PeerNode::Impl::leave(Instant now) {
   if (!in_swarm()) return;
-  overlay.leave(now, now - joined_at);
+  exchange->leave(now, now - joined_at);
   link.reset();
   polluted = false;
   joined_at = Instant::never();
@@ -312,16 +316,9 @@ void PeerNode::Impl::give_up_stalled(Instant now) {
 
 void PeerNode::Impl::advance(Instant now) {
   core.pacer.advance(now);
-  std::vector<NeighbourId> due;
-  for (size_t i = 0; i < core.deadlines().size(); ++i) {
-    if (core.deadlines()[i] <= now) due.push_back(core.neighbours()[i]->id);
-  }
-  for (const NeighbourId id : due) {
-    if (Neighbour* neighbour = core.find(id)) receive_side.on_timer(now, *neighbour);
-  }
   ask_for_digests(now);
   link.advance(now);
-  overlay.advance(now);
+  exchange->advance(now);
   give_up_stalled(now);
   settle(now);
   // Only here: between two calls the shell may have found a new file to fetch in the events.
@@ -333,8 +330,7 @@ void PeerNode::Impl::advance(Instant now) {
 
 Instant PeerNode::Impl::next_deadline() const {
   Instant next = std::min({core.pacer.next_deadline(), link.next_deadline(),
-                           overlay.next_deadline()});
-  for (const Instant deadline : core.deadlines()) next = std::min(next, deadline);
+                           exchange->next_deadline()});
   for (const Download* download : downloads.active()) {
     next = std::min({next, download->last_progress + core.config.give_up,
                      download->next_digest_request});
@@ -355,9 +351,10 @@ RequestId PeerNode::find_file(Instant now, std::string path) {
 }
 
 DownloadId PeerNode::download(Instant now, const content::FileRecord& record,
-                              std::unique_ptr<content::Storage> storage) {
+                              std::unique_ptr<content::Storage> storage,
+                              std::unique_ptr<content::Storage> repair) {
   Impl& impl = *impl_;
-  Download& download = impl.downloads.add(now, record, std::move(storage));
+  Download& download = impl.downloads.add(now, record, std::move(storage), std::move(repair));
   const DownloadId id = download.id();
   if (download.current().complete()) {
     impl.on_object_complete(now, download);  // an empty file
@@ -365,8 +362,7 @@ DownloadId PeerNode::download(Instant now, const content::FileRecord& record,
     impl.idle_since = Instant::never();
     if (impl.polluted) impl.be_cautious(now, download);
     if (!impl.link.joined()) impl.link.rejoin(now);
-    impl.receive_side.on_new_download(now);
-    impl.overlay.greet(now);
+    impl.exchange->on_download_began(now);
   }
   impl.settle(now);
   return id;
@@ -410,7 +406,7 @@ void PeerNode::forget(Instant now, DownloadId id) {
   if (download == nullptr) return;
   const content::FileId object = download->current().info().id;
   impl.downloads.retire(id);
-  impl.receive_side.on_download_ended(now, object);
+  impl.exchange->on_object_ended(now, object);
   impl.downloads.remove(id);
   impl.settle(now);
 }
@@ -427,7 +423,7 @@ std::vector<PeerEvent> PeerNode::take_events() { return std::exchange(impl_->eve
 bool PeerNode::has_events() const { return !impl_->events.empty(); }
 
 Footprint PeerNode::footprint() const {
-  return {impl_->core.neighbours().size(), impl_->overlay.strangers(),
+  return {impl_->core.neighbours().size(), impl_->exchange->strangers(),
           impl_->core.pacer.queued().bytes};
 }
 

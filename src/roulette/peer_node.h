@@ -86,9 +86,11 @@ class PeerNode {
   // FileMissing, FindFailed.
   RequestId find_file(Instant now, std::string path);
   // Fetches a file into `storage` (of record.geometry.length bytes); ends in DownloadComplete or
-  // DownloadFailed. The content stays served until leave() or forget().
+  // DownloadFailed. The content stays served until leave() or forget(). Under profile v2 `repair`
+  // holds the repair chunks (content/chunk_store.h); null: memory.
   DownloadId download(Instant now, const content::FileRecord& record,
-                      std::unique_ptr<content::Storage> storage);
+                      std::unique_ptr<content::Storage> storage,
+                      std::unique_ptr<content::Storage> repair = nullptr);
   // Asks for chunks from this offset on first: somebody is reading there.
   void prefer(DownloadId id, uint64_t offset);
   // Verified bytes of a download; false when they are not there yet or the medium failed.

@@ -341,16 +341,4 @@ void ReceiveSide::retry(Instant now, Neighbour& neighbour) {
   rx.tries = tries;  // the new attempt is not a first one
 }
 
-content::SenderId ReceiveSide::sender_of(NeighbourId neighbour, bool verified) {
-  return static_cast<content::SenderId>(static_cast<uint32_t>(neighbour) * 2 + (verified ? 1 : 0));
-}
-
-NeighbourId ReceiveSide::neighbour_of(content::SenderId sender) {
-  return static_cast<NeighbourId>(static_cast<uint32_t>(sender) / 2);
-}
-
-bool ReceiveSide::vouched(content::SenderId sender) {
-  return static_cast<uint32_t>(sender) % 2 == 1;
-}
-
 }  // namespace fb::roulette

@@ -24,6 +24,7 @@
 
 #include "roulette/core.h"
 #include "roulette/downloads.h"
+#include "roulette/exchange.h"
 
 namespace fb::roulette {
 
@@ -59,12 +60,6 @@ class ReceiveSide {
   // The neighbour is being removed, or has failed us: what it was asked for is free again, and so
   // is what it was to give alone. `for_good`: it will not come back to it.
   void give_up(Neighbour& neighbour, bool for_good = false);
-
-  // How senders are named to the chunk store: a neighbour vouches for chunks of MetaChunks that it
-  // verified, and merely relays others, so each has two names.
-  [[nodiscard]] static content::SenderId sender_of(NeighbourId neighbour, bool verified);
-  [[nodiscard]] static NeighbourId neighbour_of(content::SenderId sender);
-  [[nodiscard]] static bool vouched(content::SenderId sender);
 
  private:
   void first_handshake(Instant now, Neighbour& neighbour);

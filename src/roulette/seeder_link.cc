@@ -10,6 +10,9 @@ constexpr uint32_t kCookieTries = 2;
 constexpr Duration kCookieTrusted = seconds(45);
 constexpr uint32_t kTimeoutDoublings = 3;
 constexpr uint32_t kBadManifestsMax = 3;
+// Profile v2: contacts have the manifest; without one by then, the seeder is asked.
+constexpr Duration kContactsPatience = milliseconds(300);
+constexpr size_t kManifestsKept = 64;
 
 // The number of a request on the wire; 0 stands for a JOIN.
 uint16_t number_of(RequestId id) {
@@ -33,6 +36,7 @@ RequestId SeederLink::find(Instant now, std::string path) {
 }
 
 void SeederLink::rejoin(Instant now) {
+  admitted_ = false;
   // The cookie makes a short message do; when it is not honoured, a whole JOIN follows.
   if (joins_unanswered_ > 0 || now - welcomed_ > kCookieTrusted) cookie_.reset();
   send_join(now, {});
@@ -40,6 +44,7 @@ void SeederLink::rejoin(Instant now) {
 
 void SeederLink::reset() {
   cookie_.reset();
+  admitted_ = false;
   join_is_out_ = false;
   joins_unanswered_ = 0;
 }
@@ -61,7 +66,13 @@ void SeederLink::send_join(Instant now, const std::string& path) {
 void SeederLink::ask(Instant now, Find& find) {
   if (cookie_ && (find.tries >= kCookieTries || now - welcomed_ > kCookieTrusted)) cookie_.reset();
   find.deadline = now + timeout_after(find.tries);
-  if (cookie_) {
+  if (admitted_ && (ticket_ == 0 || find.tries >= kCookieTries)) admitted_ = false;
+  if (admitted_) {
+    const Neighbour* seeder = core_.seeder();
+    const wire::Token to = seeder != nullptr && seeder->proven ? seeder->token_out : ticket_;
+    core_.send(now, Lane::kControl, seeder_, to,
+               wire::ManifestRequest{token_, {}, number_of(find.id), find.path});
+  } else if (cookie_) {
     core_.send(now, Lane::kControl, seeder_, 0,
                wire::ManifestRequest{token_, *cookie_, number_of(find.id), find.path});
   } else if (!join_is_out_ || find.tries > 0) {
@@ -86,6 +97,44 @@ bool SeederLink::on_welcome(Instant now, const wire::Welcome& message) {
     ask(now, find);
   }
   return true;
+}
+
+bool SeederLink::on_admit(Instant now, const wire::Admit& message) {
+  ever_heard_ = true;
+  if (!join_is_out_) return false;
+  join_is_out_ = false;
+  joins_unanswered_ = 0;
+  admitted_ = true;
+  ticket_ = message.ticket;
+  welcomed_ = now;
+  for (auto& [id, find] : finds_) {
+    find.tries = 0;
+    if (id == joined_with_) {
+      find.deadline = now + kContactsPatience;
+    } else {
+      ask(now, find);
+    }
+  }
+  return true;
+}
+
+std::string SeederLink::wanted_path() const {
+  const auto found = finds_.find(joined_with_);
+  return found == finds_.end() ? std::string{} : found->second.path;
+}
+
+std::vector<wire::ManifestPart> SeederLink::manifest_parts(const std::string& path) const {
+  std::vector<wire::ManifestPart> out;
+  const auto found = std::ranges::find(manifests_, path, &Manifest::path);
+  if (found == manifests_.end()) return out;
+  const std::span<const uint8_t> blob = found->blob;
+  const size_t parts = (blob.size() + wire::kManifestPartSize - 1) / wire::kManifestPartSize;
+  for (size_t part = 0; part < parts; ++part) {
+    const size_t offset = part * wire::kManifestPartSize;
+    out.push_back({0, static_cast<uint8_t>(part), static_cast<uint8_t>(parts),
+                   blob.subspan(offset, std::min(wire::kManifestPartSize, blob.size() - offset))});
+  }
+  return out;
 }
 
 void SeederLink::on_manifest_part(const wire::ManifestPart& message) {
@@ -131,6 +180,10 @@ void SeederLink::finish(Find& find) {
     events_.push_back(FindFailed{find.id, FetchFailure::kBadManifest});
     finds_.erase(find.id);
     return;
+  }
+  if (core_.config.profile == wire::Profile::kV2) {
+    if (manifests_.size() >= kManifestsKept) manifests_.erase(manifests_.begin());
+    manifests_.push_back({find.path, std::move(blob)});
   }
   events_.push_back(FileFound{find.id, std::move(*manifest)});
   finds_.erase(find.id);

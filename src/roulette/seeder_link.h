@@ -29,12 +29,17 @@ class SeederLink {
   [[nodiscard]] const Endpoint& seeder() const { return seeder_; }
   [[nodiscard]] std::optional<wire::Cookie> cookie() const { return cookie_; }
   [[nodiscard]] wire::Token seeder_name() const { return seeder_name_; }
-  [[nodiscard]] bool joined() const { return cookie_.has_value(); }
+  [[nodiscard]] bool joined() const { return cookie_.has_value() || admitted_; }
+  // Profile v2: the file whose manifest the last JOIN asked for; empty when it has come.
+  [[nodiscard]] std::string wanted_path() const;
+  // The parts of a manifest that we have, for somebody who asks; none when we have not.
+  [[nodiscard]] std::vector<wire::ManifestPart> manifest_parts(const std::string& path) const;
   [[nodiscard]] bool busy() const { return !finds_.empty(); }
   [[nodiscard]] bool ever_heard() const { return ever_heard_; }
 
   // False when the message was not awaited.
   bool on_welcome(Instant now, const wire::Welcome& message);
+  bool on_admit(Instant now, const wire::Admit& message);
   void on_manifest_part(const wire::ManifestPart& message);
   void on_refused(const wire::Refused& message);
 
@@ -62,6 +67,8 @@ class SeederLink {
   std::vector<PeerEvent>& events_;
   wire::Token token_;
   std::optional<wire::Cookie> cookie_;
+  bool admitted_ = false;          // profile v2
+  wire::Token ticket_ = 0;         // likewise: reaches the seeder
   wire::Token seeder_name_ = 0;
   Instant welcomed_{};
   bool ever_heard_ = false;
@@ -71,6 +78,12 @@ class SeederLink {
   // The find whose path the last JOIN carried.
   RequestId joined_with_{};
   std::map<RequestId, Find> finds_;
+  // Profile v2: manifests that came, for others; latest last.
+  struct Manifest {
+    std::string path;
+    std::vector<uint8_t> blob;
+  };
+  std::vector<Manifest> manifests_;
 };
 
 }  // namespace fb::roulette

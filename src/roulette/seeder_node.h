@@ -26,6 +26,8 @@ struct SeederOptions {
   uint64_t choice_seed = 0;
 };
 
+class SeederProfile;
+
 class SeederNode {
  public:
   // Borrows catalog and transport for its life.
@@ -46,8 +48,7 @@ class SeederNode {
   [[nodiscard]] Footprint footprint() const;
 
  private:
-  struct Impl;
-  std::unique_ptr<Impl> impl_;
+  std::unique_ptr<SeederProfile> profile_;
 };
 
 }  // namespace fb::roulette

@@ -4,6 +4,7 @@
 
 #include "base/cursor.h"
 #include "content/file_record.h"
+#include "wire/encode.h"
 
 namespace fb::wire {
 namespace {
@@ -101,7 +102,7 @@ Join get_join(Reader& in, size_t size) {
   m.name = in.u64();
   m.cookie = get_optional_cookie(in);
   m.path = get_path(in);
-  if (!m.cookie) get_padding(in, size, kJoinPadded);
+  if (!m.cookie) get_padding(in, size, join_padding(m.profile));
   return m;
 }
 
@@ -213,6 +214,128 @@ Digests get_digests(Reader& in) {
   return m;
 }
 
+template <size_t Max>
+ChunkNames<Max> get_names(Reader& in) {
+  ChunkNames<Max> out;
+  const uint8_t count = in.u8();
+  if (count > Max) in.fail();
+  while (out.count < count && !in.failed()) {
+    const uint16_t block = in.u16();
+    const uint8_t run = in.u8();
+    if (run == 0 || run > count - out.count) in.fail();
+    for (uint8_t i = 0; i < run && !in.failed(); ++i) out.add({block, in.u8()});
+  }
+  return out;
+}
+
+std::vector<BlockMap> get_block_maps(Reader& in) {
+  const uint8_t count = in.u8();
+  if (count > kBlockMapsMax) in.fail();
+  std::vector<BlockMap> out;
+  for (uint8_t i = 0; i < count && !in.failed(); ++i) {
+    BlockMap map;
+    map.block = in.u16();
+    const uint8_t length = in.u8();
+    const auto bytes = in.take(length);
+    if (length > 32 || in.failed()) {
+      in.fail();
+      break;
+    }
+    for (size_t k = 0; k < bytes.size(); ++k) map.bits[k / 8] |= uint64_t{bytes[k]} << (k % 8 * 8);
+    if (length > 0 && bytes.back() == 0) in.fail();  // one form for each map
+    out.push_back(map);
+  }
+  return out;
+}
+
+TradeState get_state(Reader& in) {
+  TradeState m;
+  m.sequence = in.u16();
+  m.clock = in.u16();
+  m.heard = in.u16();
+  m.delay = in.u16();
+  m.received = uint32_t{in.u8()} << 16;
+  m.received |= in.u16();
+  m.room = in.u8();
+  m.tab = in.u8();
+  m.waiting = in.u8();
+  m.want_referrals = get_flag(in);
+  m.file = get_file(in);
+  m.wants = get_names<kWantsMax>(in);
+  return m;
+}
+
+Admit get_admit(Reader& in) {
+  Admit m;
+  m.ticket = in.u64();
+  m.epoch = in.u8();
+  const uint8_t flags = in.u8();
+  if (flags > 3) in.fail();
+  m.polluted = (flags & 1) != 0;
+  m.ask_manifest = (flags & 2) != 0;
+  m.grant = in.u8();
+  m.farewell = in.u8();
+  m.up = {in.u8()};
+  m.down = {in.u8()};
+  const uint8_t count = in.u8();
+  if (count > kContactsMax) in.fail();
+  for (uint8_t i = 0; i < count && !in.failed(); ++i) {
+    Contact contact;
+    contact.endpoint = get_endpoint(in);
+    contact.ticket = in.u64();
+    m.contacts.push_back(contact);
+  }
+  return m;
+}
+
+Greet get_greet(Reader& in) {
+  Greet m;
+  m.profile = get_profile(in);
+  m.reply_token = get_reply_token(in);
+  m.name = in.u64();
+  m.any = in.u8();
+  m.its_class = in.u8();
+  m.classes = in.u8();
+  if (m.classes == 0 || m.its_class >= m.classes) in.fail();
+  m.path = get_path(in);
+  m.state = get_state(in);
+  m.have = get_block_maps(in);
+  return m;
+}
+
+Greeted get_greeted(Reader& in) {
+  Greeted m;
+  m.reply_token = get_reply_token(in);
+  m.state = get_state(in);
+  m.whole = get_intervals(in);
+  m.have = get_block_maps(in);
+  return m;
+}
+
+Control get_control(Reader& in) {
+  Control m;
+  m.state = get_state(in);
+  m.whole = get_intervals(in);
+  m.have = get_block_maps(in);
+  return m;
+}
+
+Piece get_piece(Reader& in) {
+  Piece m;
+  m.state = get_state(in);
+  m.chunk.block = in.u16();
+  m.chunk.position = in.u8();
+  const uint8_t flags = in.u8();
+  if (flags > 3) in.fail();
+  m.pushed = (flags & 1) != 0;
+  m.verified = (flags & 2) != 0;
+  m.grant = in.u8();
+  m.news = get_names<kNewsMax>(in);
+  m.bytes = in.take(in.remaining());
+  if (m.bytes.empty() || m.bytes.size() > content::kChunkSizeMax) in.fail();
+  return m;
+}
+
 Message get_body(MessageType type, Reader& in, size_t size) {
   switch (type) {
     case MessageType::kJoin: return get_join(in, size);
@@ -230,13 +353,19 @@ Message get_body(MessageType type, Reader& in, size_t size) {
     case MessageType::kNoFile: return NoFile{get_file(in), in.u16()};
     case MessageType::kRecommendRequest: return RecommendRequest{get_file(in)};
     case MessageType::kRecommendation: return Recommendation{get_referrals(in)};
-    case MessageType::kBye: return Bye{in.u32()};
+    case MessageType::kBye: return Bye{in.u32(), {in.u8()}, {in.u8()}};
     case MessageType::kPathChallenge: return PathChallenge{in.u64()};
     case MessageType::kPathResponse: return PathResponse{in.u64()};
     case MessageType::kRefused: return get_refused(in);
     case MessageType::kNotNow: return NotNow{get_file(in), in.u16()};
     case MessageType::kDigestRequest: return get_digest_request(in);
     case MessageType::kDigests: return get_digests(in);
+    case MessageType::kAdmit: return get_admit(in);
+    case MessageType::kGreet: return get_greet(in);
+    case MessageType::kGreeted: return get_greeted(in);
+    case MessageType::kControl: return get_control(in);
+    case MessageType::kPiece: return get_piece(in);
+    case MessageType::kIntroduce: return Introduce{get_endpoint(in), in.u64()};
   }
   in.fail();
   return Bye{};

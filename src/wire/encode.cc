@@ -1,6 +1,7 @@
 #include "wire/encode.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "base/check.h"
 #include "base/cursor.h"
@@ -48,6 +49,46 @@ void pad_to(Writer& out, size_t size) {
   if (out.used() < size) out.zeros(size - out.used());
 }
 
+// Chunks of one block follow each other: block, how many, their positions.
+void put(Writer& out, std::span<const ChunkName> names) {
+  out.u8(static_cast<uint8_t>(names.size()));
+  for (size_t i = 0; i < names.size();) {
+    size_t end = i;
+    while (end < names.size() && names[end].block == names[i].block) ++end;
+    out.u16(names[i].block);
+    out.u8(static_cast<uint8_t>(end - i));
+    for (; i < end; ++i) out.u8(names[i].position);
+  }
+}
+
+void put(Writer& out, const std::vector<BlockMap>& maps) {
+  FB_CHECK(maps.size() <= kBlockMapsMax);
+  out.u8(static_cast<uint8_t>(maps.size()));
+  for (const BlockMap& map : maps) {
+    out.u16(map.block);
+    size_t bytes = 32;
+    const auto byte = [&](size_t i) { return static_cast<uint8_t>(map.bits[i / 8] >> (i % 8 * 8)); };
+    while (bytes > 0 && byte(bytes - 1) == 0) --bytes;
+    out.u8(static_cast<uint8_t>(bytes));
+    for (size_t i = 0; i < bytes; ++i) out.u8(byte(i));
+  }
+}
+
+void put(Writer& out, const TradeState& state) {
+  out.u16(state.sequence);
+  out.u16(state.clock);
+  out.u16(state.heard);
+  out.u16(state.delay);
+  out.u8(static_cast<uint8_t>(state.received >> 16));
+  out.u16(static_cast<uint16_t>(state.received));
+  out.u8(state.room);
+  out.u8(state.tab);
+  out.u8(state.waiting);
+  out.u8(state.want_referrals ? 1 : 0);
+  put(out, state.file);
+  put(out, state.wants.span());
+}
+
 struct Body {
   Writer& out;
 
@@ -57,7 +98,7 @@ struct Body {
     out.u64(m.name);
     put(out, m.cookie);
     out.string16(m.path);
-    if (!m.cookie) pad_to(out, kJoinPadded);
+    if (!m.cookie) pad_to(out, join_padding(m.profile));
   }
   void operator()(const Welcome& m) const {
     out.bytes(m.cookie);
@@ -124,7 +165,11 @@ struct Body {
   }
   void operator()(const RecommendRequest& m) const { put(out, m.file); }
   void operator()(const Recommendation& m) const { put(out, m.referrals); }
-  void operator()(const Bye& m) const { out.u32(m.lifetime_ms); }
+  void operator()(const Bye& m) const {
+    out.u32(m.lifetime_ms);
+    out.u8(m.up.code);
+    out.u8(m.down.code);
+  }
   void operator()(const PathChallenge& m) const { out.u64(m.nonce); }
   void operator()(const PathResponse& m) const { out.u64(m.nonce); }
   void operator()(const Refused& m) const {
@@ -147,9 +192,74 @@ struct Body {
     out.u8(static_cast<uint8_t>(m.digests.size()));
     for (const uint64_t digest : m.digests) out.u64(digest);
   }
+  void operator()(const Admit& m) const {
+    FB_CHECK(m.contacts.size() <= kContactsMax);
+    out.u64(m.ticket);
+    out.u8(m.epoch);
+    out.u8(static_cast<uint8_t>((m.polluted ? 1 : 0) | (m.ask_manifest ? 2 : 0)));
+    out.u8(m.grant);
+    out.u8(m.farewell);
+    out.u8(m.up.code);
+    out.u8(m.down.code);
+    out.u8(static_cast<uint8_t>(m.contacts.size()));
+    for (const Contact& contact : m.contacts) {
+      put(out, contact.endpoint);
+      out.u64(contact.ticket);
+    }
+  }
+  void operator()(const Greet& m) const {
+    out.u8(static_cast<uint8_t>(m.profile));
+    out.u64(m.reply_token);
+    out.u64(m.name);
+    out.u8(m.any);
+    out.u8(m.its_class);
+    out.u8(m.classes);
+    out.string16(m.path);
+    put(out, m.state);
+    put(out, m.have);
+  }
+  void operator()(const Greeted& m) const {
+    out.u64(m.reply_token);
+    put(out, m.state);
+    put(out, m.whole);
+    put(out, m.have);
+  }
+  void operator()(const Control& m) const {
+    put(out, m.state);
+    put(out, m.whole);
+    put(out, m.have);
+  }
+  void operator()(const Piece& m) const {
+    put(out, m.state);
+    out.u16(m.chunk.block);
+    out.u8(m.chunk.position);
+    out.u8(static_cast<uint8_t>((m.pushed ? 1 : 0) | (m.verified ? 2 : 0)));
+    out.u8(m.grant);
+    put(out, m.news.span());
+    out.bytes(m.bytes);
+  }
+  void operator()(const Introduce& m) const {
+    put(out, m.endpoint);
+    out.u64(m.name);
+  }
 };
 
 }  // namespace
+
+size_t join_padding(Profile profile) {
+  return profile == Profile::kV2 ? kJoinPaddedV2 : kJoinPadded;
+}
+
+RateCode RateCode::of(BitRate rate) {
+  if (!rate.limited()) return {};
+  const double steps = std::log2(static_cast<double>(rate.bits_per_second) / 8000.0) * 8;
+  return {static_cast<uint8_t>(1 + std::clamp(std::lround(steps), 0L, 254L))};
+}
+
+BitRate RateCode::rate() const {
+  if (code == 0) return {};
+  return {static_cast<uint64_t>(std::lround(8000.0 * std::exp2((code - 1) / 8.0)))};
+}
 
 Intervals Intervals::of(std::span<const Interval> from) {
   Intervals out;

@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "base/endpoint.h"
+#include "base/units.h"
 #include "content/object.h"
 #include "nois/interval_set.h"
 
@@ -30,12 +31,19 @@ inline constexpr size_t kHeaderSize = 10;
 inline constexpr size_t kDatagramMax = 1200;
 // A JOIN without a cookie is padded to this, so that three replies of full size may answer it.
 inline constexpr size_t kJoinPadded = kDatagramMax;
+// A JOIN of profile v2, whose answer is small: where joins come by the thousand a second, each byte
+// of them counts.
+inline constexpr size_t kJoinPaddedV2 = 56;
 // A HELLO is padded to this, so that its reply never is three times as long.
 inline constexpr size_t kHelloPadded = 64;
 inline constexpr size_t kIntervalsMax = 8;     // the paper's bound for one message
 inline constexpr size_t kRequestChunksMax = 128;
 inline constexpr size_t kReferralsMax = 8;
 inline constexpr size_t kDigestsMax = 128;
+inline constexpr size_t kContactsMax = 16;     // in one ADMIT
+inline constexpr size_t kWantsMax = 64;        // chunks in one want list
+inline constexpr size_t kNewsMax = 8;          // chunks in one piece's news
+inline constexpr size_t kBlockMapsMax = 4;     // blocks in one CONTROL
 inline constexpr size_t kManifestPartSize = 1100;
 inline constexpr size_t kManifestPartsMax = 4;
 
@@ -67,8 +75,25 @@ enum class MessageType : uint8_t {
   kNotNow = 18,
   kDigestRequest = 19,
   kDigests = 20,
+  // Profile v2; 1, 3, 4, 13 to 17, 19 and 20 are common to both.
+  kAdmit = 21,
+  kGreet = 22,
+  kGreeted = 23,
+  kControl = 24,
+  kPiece = 25,
+  kIntroduce = 26,
 };
-inline constexpr size_t kMessageTypes = 21;  // one past the last value
+inline constexpr size_t kMessageTypes = 27;  // one past the last value
+
+// A bit rate in one byte: 0 is unknown, n stands for 8 kbit/s * 2^((n - 1) / 8), so that a step is
+// 9 %, and the largest 30 Tbit/s.
+struct RateCode {
+  uint8_t code = 0;
+
+  [[nodiscard]] static RateCode of(BitRate rate);  // the nearest; 0 for an unlimited one
+  [[nodiscard]] BitRate rate() const;              // unlimited for 0
+  bool operator==(const RateCode&) const = default;
+};
 
 // Intervals in a message, at most kIntervalsMax, in any order.
 struct Intervals {
@@ -175,6 +200,8 @@ struct Recommendation {
 };
 struct Bye {
   uint32_t lifetime_ms = 0;
+  // What the line gave each way, as far as known: the seeder tells newcomers the median.
+  RateCode up{}, down{};
 };
 struct PathChallenge {
   uint64_t nonce = 0;
@@ -212,9 +239,105 @@ struct Digests {
   std::vector<uint64_t> digests;      // 1 to kDigestsMax
 };
 
+// Seeder to newcomer, profile v2.
+struct Contact {
+  Endpoint endpoint;
+  Token ticket = 0;                   // reaches that peer, from the newcomer's address only
+  bool operator==(const Contact&) const = default;
+};
+struct Admit {
+  Token ticket = 0;                   // reaches the seeder, from the newcomer's address; 0: none
+  uint8_t epoch = 0;                  // the seeder's count of kTicketEpoch, for checking tickets
+  bool polluted = false;
+  bool ask_manifest = false;          // of the seeder; otherwise the contacts have it
+  uint8_t grant = 0;                  // chunks that may be asked of the seeder
+  uint8_t farewell = 255;             // BYE to the seeder is wanted from farewell / 255 of all
+  RateCode up{}, down{};                  // the median of those who left lately
+  std::vector<Contact> contacts;      // at most kContactsMax
+};
+
+// Chunks of one object by block and position (content/object.h), in any order.
+struct ChunkName {
+  uint16_t block = 0;
+  uint8_t position = 0;
+  auto operator<=>(const ChunkName&) const = default;
+};
+template <size_t Max>
+struct ChunkNames {
+  std::array<ChunkName, Max> items{};
+  uint8_t count = 0;
+
+  [[nodiscard]] std::span<const ChunkName> span() const { return {items.data(), count}; }
+  bool add(ChunkName name) {
+    if (count == Max) return false;
+    items[count++] = name;
+    return true;
+  }
+};
+// What is held of one block, a bit a position.
+struct BlockMap {
+  uint16_t block = 0;
+  std::array<uint64_t, 4> bits{};
+  bool operator==(const BlockMap&) const = default;
+};
+
+// What every datagram between two traders of profile v2 says. All of it is absolute: a lost one is
+// made good by the next.
+struct TradeState {
+  uint16_t sequence = 0;              // of this datagram, a count a neighbour
+  uint16_t clock = 0;                 // when it left, in quarter milliseconds
+  uint16_t heard = 0;                 // the latest sequence that came from the receiver
+  uint16_t delay = 0;                 // of that one: own clock at its arrival less its clock
+  uint32_t received = 0;              // bytes of chunks from the receiver so far, modulo 2^24
+  uint8_t room = 0;                   // chunks that are neither held nor asked of anybody
+  uint8_t tab = 0;                    // the receiver may owe this much, in units of 256 bytes
+  uint8_t waiting = 0;                // chunks that others wait for here
+  bool want_referrals = false;
+  FileId file{};                      // what follows is about it; 0: no file
+  ChunkNames<kWantsMax> wants;        // all that the receiver is asked for
+};
+// To a contact, by its ticket: makes contact, and asks for some chunks at once.
+struct Greet {
+  Profile profile = Profile::kV2;
+  Token reply_token = 0;
+  Token name = 0;
+  std::string path;                   // its manifest is wanted; or empty
+  // "Any" chunks: of those whose position modulo `classes` is `its_class`, so that several
+  // neighbours do not send the same.
+  uint8_t any = 0, its_class = 0, classes = 1;
+  TradeState state;
+  std::vector<BlockMap> have;         // at most kBlockMapsMax
+};
+struct Greeted {
+  Token reply_token = 0;
+  TradeState state;
+  Intervals whole;                    // blocks held whole
+  std::vector<BlockMap> have;
+};
+struct Control {
+  TradeState state;
+  Intervals whole;
+  std::vector<BlockMap> have;
+};
+struct Piece {
+  TradeState state;                   // of `file`, as the chunk
+  ChunkName chunk;
+  bool pushed = false;                // not asked for
+  bool verified = false;              // the sender has verified its MetaChunk or block
+  ChunkNames<kNewsMax> news;          // chunks that the sender got lately
+  uint8_t grant = 0;                  // of a seeder: so many more may be asked of it
+  std::span<const uint8_t> bytes;
+};
+// Seeder to peer: this newcomer was told of you; greet it, so that both NATs open.
+struct Introduce {
+  Endpoint endpoint;
+  Token name = 0;
+};
+
 using Message = std::variant<Join, Welcome, ManifestRequest, ManifestPart, Hello, HelloReply,
                              FirstHandshake, FirstHandshakeReply, SecondHandshake, Data, NoFile,
                              RecommendRequest, Recommendation, Bye, PathChallenge, PathResponse,
-                             Refused, NotNow, DigestRequest, Digests>;
+                             Refused, NotNow, DigestRequest, Digests, Admit, Greet, Greeted,
+                             Control, Piece, Introduce>;
 
 }  // namespace fb::wire

@@ -1,0 +1,118 @@
+// What profile v2 keeps of one neighbour, beyond what every profile does (neighbour.h).
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "base/time.h"
+#include "content/object.h"
+#include "roulette/coded_set.h"
+#include "wire/message.h"
+
+namespace fb::roulette {
+
+// A chunk that was asked of a neighbour and has not come.
+struct Outstanding {
+  content::FileId file{};
+  wire::ChunkName chunk;
+  Instant asked{};
+  bool twice = false;      // another neighbour was asked for it too
+};
+
+// A chunk that a neighbour has asked for.
+struct Wanted {
+  content::FileId file{};
+  wire::ChunkName chunk;
+  Instant since{};
+};
+
+// A chunk on its way to a neighbour: until it says that it has heard `sequence`, its want list may
+// still name the chunk.
+struct SentPiece {
+  uint16_t sequence = 0;
+  content::FileId file{};
+  wire::ChunkName chunk;
+  bool pushed = false;
+};
+
+// What a neighbour holds of one object, as far as known.
+struct View {
+  content::FileId file{};
+  CodedSet have;
+  uint64_t told = 0;       // chunks that we held when it was last told
+};
+
+struct Partner {
+  static constexpr size_t kSentMax = 64;
+  static constexpr size_t kViewsMax = 64;
+
+  std::vector<View> views;
+  bool told_us = false;               // it has said what it holds
+
+  // Asked of it.
+  std::vector<Outstanding> out;
+  uint8_t any_out = 0;                // of the greeting's "any"
+  uint8_t any_class = 0, any_classes = 1;
+  Instant any_asked{};
+  bool dirty = false;                 // `out` has grown since it was told
+  Instant dirty_since{};
+  Duration service = milliseconds(150);  // from request to arrival, moving average
+  Instant last_data{};
+  uint32_t strikes = 0;               // time-outs since the last answer
+  uint8_t grant = 0;                  // of a seeder: what may still be asked
+  uint64_t got = 0;                   // credited chunk bytes from it
+
+  // It asks of us.
+  std::vector<Wanted> wanted;
+  uint8_t any_in = 0, in_class = 0, in_classes = 1;
+  Instant any_since{};
+  std::vector<SentPiece> sent;        // latest last
+  uint64_t acknowledged = 0;          // of the chunk bytes that went to it
+  uint8_t room = 0;
+  ByteCount tab{};                    // that it grants us
+  uint8_t waiting = 0;
+  uint32_t pushes_out = 0;            // since it last spoke
+
+  // The datagrams themselves.
+  uint16_t sequence = 0;              // of the last one to it
+  uint16_t heard = 0;                 // the latest that came
+  uint16_t delay = 0;                 // see wire::TradeState
+  bool any_heard = false;
+  Instant born{};
+  Instant last_sent{};
+  bool ask_referrals = false;
+
+  // One-way delay to it in quarter milliseconds, apart from the clocks' difference: the least that
+  // was seen, and how much more the latest was.
+  std::optional<uint16_t> delay_base;
+  Duration queueing{};
+  Instant queueing_at{};
+
+  View& view(content::FileId file) {
+    for (View& v : views) {
+      if (v.file == file) return v;
+    }
+    if (views.size() >= kViewsMax) views.erase(views.begin());
+    views.push_back({file, {}, 0});
+    return views.back();
+  }
+  [[nodiscard]] const View* find_view(content::FileId file) const {
+    for (const View& v : views) {
+      if (v.file == file) return &v;
+    }
+    return nullptr;
+  }
+  [[nodiscard]] size_t asked() const { return out.size() + any_out; }
+
+  // The count, clock and echo of the next datagram to it.
+  void fill(Instant now, wire::TradeState& state);
+  // Takes in what a datagram of it says of ours; `sent_bytes` of chunks went to it so far. False
+  // when a later one has come before, so that the rest of this one is stale.
+  bool hear(Instant now, const wire::TradeState& state, uint64_t sent_bytes);
+  // The chunk went to it in a datagram that it had not heard of when it spoke last.
+  [[nodiscard]] bool on_its_way(content::FileId file, wire::ChunkName chunk) const;
+  void note_sent(const SentPiece& piece);
+};
+
+}  // namespace fb::roulette

@@ -1,0 +1,182 @@
+// Profile v2 (docs/protocol.md, "Profile v2"): greet the contacts that the seeder names, ask them
+// for any chunks at once, pull with an absolute want list that every datagram carries, push to who
+// shows room when the uplink is idle, and leave.
+//
+// Three files: v2_exchange.cc meets neighbours and reads what they say, v2_pull.cc asks, v2_give.cc
+// gives.
+#pragma once
+
+#include <deque>
+#include <optional>
+#include <vector>
+
+#include "roulette/exchange.h"
+#include "roulette/seeder_link.h"
+#include "roulette/ticket.h"
+#include "roulette/uplink.h"
+
+namespace fb::roulette {
+
+class V2Exchange final : public Exchange {
+ public:
+  V2Exchange(Core& core, Downloads& downloads, SeederLink& link, Hooks hooks);
+
+  void on_admitted(Instant now, const wire::Message& message) override;
+  [[nodiscard]] Neighbour* on_stranger(Instant now, const Endpoint& from,
+                                       const wire::Datagram& datagram) override;
+  bool on_message(Instant now, Neighbour& from, const wire::Message& message) override;
+  void on_progress(Instant now) override;
+  void on_download_began(Instant now) override;
+  void on_object_ended(Instant now, content::FileId object) override;
+  void on_held_changed(Download& download) override;
+  void give_up(Neighbour& neighbour) override;
+  void bury(Instant now) override;
+  void leave(Instant now, Duration lifetime) override;
+  void advance(Instant now) override;
+  [[nodiscard]] Instant next_deadline() const override;
+  [[nodiscard]] size_t strangers() const override { return half_open_.size(); }
+
+ private:
+  // One object that is fetched or kept.
+  struct Block {
+    BlockBits held;                    // not to be asked for
+    BlockBits flying;                  // asked of somebody
+    bool done = false;
+  };
+  struct Object {
+    content::FileId id{};
+    content::Geometry geometry;
+    bool active = false;
+    bool cautious = false;
+    std::vector<Block> blocks;
+    std::vector<uint16_t> open;        // blocks that are fetched now
+    uint64_t held = 0;                 // chunks
+    uint64_t missing = 0;              // chunks that are needed still
+    std::vector<wire::ChunkName> news; // that came last, latest last
+    std::optional<uint16_t> preferred; // where a reader is
+  };
+  // A stranger that knows our name by a referral, until it has proved its address.
+  struct HalfOpen {
+    Endpoint endpoint;
+    wire::Token name = 0;
+    wire::Token token_in = 0;
+    wire::Token token_out = 0;
+    uint8_t any = 0, its_class = 0, classes = 1;
+    Instant since{};
+  };
+  // A piece of a file whose manifest has not come yet.
+  struct Early {
+    NeighbourId from{};
+    content::FileId file{};
+    wire::ChunkName chunk;
+    bool pushed = false;
+    bool verified = false;
+    std::vector<uint8_t> bytes;
+  };
+
+  // Meeting (v2_exchange.cc).
+  Neighbour* meet(Instant now, const Endpoint& endpoint, wire::Token name,
+                  wire::Token token_in = 0);
+  [[nodiscard]] Neighbour* find_contact(const Endpoint& endpoint, wire::Token name);
+  bool may_contact(Instant now, const Endpoint& endpoint, wire::Token name);
+  void contact_seeder(Instant now, const wire::Admit& admit);
+  void greet(Instant now, Neighbour& neighbour, const std::string& path);
+  Neighbour* on_greet(Instant now, const Endpoint& from, wire::Token token,
+                      const wire::Greet& message);
+  void welcome_greeter(Instant now, Neighbour& from, const wire::Greet& message);
+  Neighbour* promote(Instant now, const Endpoint& from, wire::Token token);
+  void on_greeted(Instant now, Neighbour& from, const wire::Greeted& message);
+  void on_control(Instant now, Neighbour& from, const wire::TradeState& state,
+                  const wire::Intervals& whole, const std::vector<wire::BlockMap>& have);
+  void on_piece(Instant now, Neighbour& from, const wire::Piece& message);
+  void on_recommendation(Instant now, const wire::Recommendation& message);
+  void on_introduce(Instant now, const wire::Introduce& message);
+  void read_state(Instant now, Neighbour& from, const wire::TradeState& state);
+  void answer_referral_request(Instant now, const Neighbour& from);
+  void tick(Instant now);
+  void seek(Instant now);
+  void repair(Instant now);
+  void remove(Instant now, Neighbour& neighbour);
+  [[nodiscard]] bool make_room(Instant now);
+  [[nodiscard]] uint32_t degree() const;
+
+  // State of our own in a datagram; about `object` (null: none), with at most `wants_max` wants.
+  [[nodiscard]] wire::TradeState state_for(Instant now, Neighbour& neighbour, const Object* object,
+                                           size_t wants_max);
+  [[nodiscard]] std::vector<wire::BlockMap> maps_of(const Object& object) const;
+  [[nodiscard]] wire::Intervals whole_of(const Object& object) const;
+  void send_control(Instant now, Neighbour& neighbour);
+  bool send(Instant now, Neighbour& neighbour, Lane lane, const wire::Message& message);
+
+  // Objects.
+  Object* object(content::FileId id);
+  [[nodiscard]] const Object* find_object(content::FileId id) const;
+  Object* current();  // the one that is fetched first; else any that is kept
+  void add_object(Download& download);
+  void rebuild(Object& object);
+  void recount(Object& object);
+  void sync_block(Object& object, uint16_t block, const content::ChunkStore& store);
+  [[nodiscard]] uint32_t needed(const Object& object, uint16_t block) const;
+  [[nodiscard]] uint32_t tradeable(const Object& object, uint16_t block) const;
+
+  // Asking (v2_pull.cc).
+  void pull(Instant now);
+  bool ask_one(Instant now, int64_t& room);
+  [[nodiscard]] BlockBits wanted_of(const Object& object, uint16_t block) const;
+  [[nodiscard]] int64_t credit_at(const Neighbour& neighbour) const;
+  [[nodiscard]] double cost_of(Instant now, const Neighbour& neighbour);
+  bool open_block(Object& object);
+  void flush(Instant now);
+  void forget_asked(Neighbour& neighbour);
+  void settle_arrival(Instant now, Neighbour& from, content::FileId file, wire::ChunkName chunk,
+                      bool pushed);
+  void take(Instant now, Neighbour& from, const Early& piece);
+  void endgame(Instant now);
+  [[nodiscard]] uint32_t window() const;
+  [[nodiscard]] uint64_t lacking() const;
+  [[nodiscard]] uint32_t outstanding() const;
+  void count_arrival(Instant now, uint64_t bytes);
+
+  // Giving (v2_give.cc).
+  void give(Instant now);
+  bool give_one(Instant now);
+  bool give_wanted(Instant now);
+  bool push_one(Instant now);
+  bool send_piece(Instant now, Neighbour& neighbour, Object& object, wire::ChunkName chunk,
+                  bool pushed);
+  [[nodiscard]] bool may_give(Instant now, const Neighbour& neighbour, uint64_t bytes);
+  [[nodiscard]] ByteCount tab() const;
+  [[nodiscard]] std::optional<wire::ChunkName> any_chunk(const Object& object,
+                                                         const Partner& partner, uint8_t its_class,
+                                                         uint8_t classes);
+  void announce(Instant now);
+  [[nodiscard]] uint8_t waiting() const;
+
+  Core& core_;
+  Downloads& downloads_;
+  SeederLink& link_;
+  Hooks hooks_;
+  WindowCounter contacts_;
+  std::vector<Object> objects_;
+  std::vector<HalfOpen> half_open_;
+  std::vector<Early> early_;
+  std::vector<NeighbourId> dead_;
+  Uplink uplink_;
+  TicketKey ticket_key_;
+  uint8_t epoch_ = 0;
+  Instant epoch_at_{};
+  uint8_t farewell_ = 255;
+  bool admitted_ = false;
+  Instant next_tick_ = Instant::never();
+  Instant last_progress_{};
+  Instant last_seek_{};
+  Instant last_repair_{};
+  uint32_t seeks_ = 0;
+  uint32_t repairs_ = 0;
+  // Downlink, as it shows: the most that came within a fifth of a second.
+  BitRate down_{};
+  Instant down_since_{};
+  uint64_t down_bytes_ = 0;
+};
+
+}  // namespace fb::roulette

@@ -1,0 +1,201 @@
+// Profile v2, giving: to whom the next datagram of the uplink goes.
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "roulette/v2_exchange.h"
+
+namespace fb::roulette {
+namespace {
+
+constexpr uint32_t kPushRoom = 40;        // chunks that who is pushed to must lack
+constexpr uint32_t kPushesOutMax = 1;     // unanswered
+constexpr Duration kHeardLately = milliseconds(400);
+constexpr Duration kAnnounceAfter = milliseconds(40);
+constexpr uint32_t kAnnouncedAtOnce = 3;
+constexpr uint64_t kNewcomerChunks = 8;   // who holds fewer is one
+constexpr uint64_t kNewcomerServed = 2;   // and has priority for so many
+
+}  // namespace
+
+// Shared out among those who know us, so that the whole risk is bounded.
+ByteCount V2Exchange::tab() const {
+  const V2Config& v2 = core_.config.v2;
+  const uint64_t sharers = std::max(1U, degree());
+  return {std::clamp(v2.tab_total.bytes / sharers, v2.tab_min.bytes, v2.tab_max.bytes)};
+}
+
+bool V2Exchange::may_give(Instant now, const Neighbour& neighbour, uint64_t bytes) {
+  return neighbour.proven && neighbour.token_out != 0 && !neighbour.is_seeder &&
+         !core_.ledger.refuses(now, neighbour.account, neighbour.endpoint.address, bytes, tab());
+}
+
+uint8_t V2Exchange::waiting() const {
+  size_t total = 0;
+  for (const auto& n : core_.neighbours()) total += n->partner->wanted.size() + n->partner->any_in;
+  return static_cast<uint8_t>(std::min<size_t>(total, 255));
+}
+
+void V2Exchange::give(Instant now) {
+  if (!admitted_ || objects_.empty()) return;
+  while ((uplink_.ready(now) || !core_.config.v2.pacing) && give_one(now)) {
+  }
+}
+
+bool V2Exchange::give_one(Instant now) {
+  if (give_wanted(now)) return true;
+  return core_.config.v2.push && push_one(now);
+}
+
+// Who was met lately first, so that newcomers can pay soon; then who lacks least.
+bool V2Exchange::give_wanted(Instant now) {
+  const V2Config& v2 = core_.config.v2;
+  for (;;) {
+    Neighbour* best = nullptr;
+    double best_score = 0;
+    for (const auto& owned : core_.neighbours()) {
+      Neighbour& neighbour = *owned;
+      Partner& partner = *neighbour.partner;
+      if (partner.wanted.empty() && partner.any_in == 0) continue;
+      const Object* first = current();
+      const uint64_t size = first == nullptr ? content::kChunkSizeDefault : first->geometry.chunk_size;
+      if (!may_give(now, neighbour, size)) continue;
+      const View* view = first == nullptr ? nullptr : partner.find_view(first->id);
+      const uint64_t holds = view == nullptr ? 0 : view->have.count();
+      const Instant since = partner.wanted.empty() ? partner.any_since : partner.wanted.front().since;
+      double score = v2.complete_first ? -static_cast<double>(holds) : static_cast<double>(since.ns);
+      const bool is_new = partner.any_in > 0 || holds < kNewcomerChunks;
+      if (v2.newcomers_first && is_new && neighbour.account.sent <= kNewcomerServed * size) {
+        score -= 1e18;
+      }
+      if (best == nullptr || score < best_score) {
+        best = &neighbour;
+        best_score = score;
+      }
+    }
+    if (best == nullptr) return false;
+    Partner& partner = *best->partner;
+    if (!partner.wanted.empty() && partner.any_in == 0) {
+      const Wanted next = partner.wanted.front();
+      partner.wanted.erase(partner.wanted.begin());
+      Object* of = object(next.file);
+      if (of != nullptr && of->blocks[next.chunk.block].held.test(next.chunk.position) &&
+          send_piece(now, *best, *of, next.chunk, false)) {
+        return true;
+      }
+      continue;
+    }
+    --partner.any_in;
+    Object* of = current();
+    const auto chunk =
+        of == nullptr ? std::nullopt : any_chunk(*of, partner, partner.in_class, partner.in_classes);
+    if (!chunk) {
+      partner.any_in = 0;
+      continue;
+    }
+    if (send_piece(now, *best, *of, *chunk, false)) return true;
+  }
+}
+
+std::optional<wire::ChunkName> V2Exchange::any_chunk(const Object& object, const Partner& partner,
+                                                     uint8_t its_class, uint8_t classes) {
+  const View* view = partner.find_view(object.id);
+  const auto count = static_cast<uint32_t>(object.blocks.size());
+  const auto start = static_cast<uint32_t>(core_.rng.below(count));
+  for (uint32_t i = 0; i < count; ++i) {
+    const auto block = static_cast<uint16_t>((start + i) % count);
+    BlockBits bits = object.blocks[block].held;
+    if (!bits.any()) continue;
+    if (view != nullptr) bits = bits.minus(view->have.bits(block, object.geometry.block_size(block)));
+    if (classes > 1) {
+      for (uint32_t position = 0; position < 256; ++position) {
+        if (position % classes != its_class) bits.reset(position);
+      }
+    }
+    if (const auto position = bits.pick(core_.rng)) return wire::ChunkName{block, *position};
+  }
+  return {};
+}
+
+// Nobody waits: something to somebody who shows room and has heard little from us.
+bool V2Exchange::push_one(Instant now) {
+  Object* of = current();
+  if (of == nullptr || of->held == 0) return false;
+  Neighbour* best = nullptr;
+  double best_score = 0;
+  std::optional<wire::ChunkName> best_chunk;
+  for (const auto& owned : core_.neighbours()) {
+    Neighbour& neighbour = *owned;
+    Partner& partner = *neighbour.partner;
+    if (neighbour.is_seeder || !partner.wanted.empty() || partner.pushes_out > kPushesOutMax) continue;
+    if (!may_give(now, neighbour, of->geometry.chunk_size)) continue;
+    if (now - neighbour.heard > kHeardLately || partner.room < kPushRoom) continue;
+    const View* view = partner.find_view(of->id);
+    const uint64_t holds = view == nullptr ? 0 : view->have.count();
+    const double score = static_cast<double>(holds) + 4 * core_.rng.unit() + 8.0 * partner.pushes_out;
+    if (best != nullptr && score >= best_score) continue;
+    const auto chunk = any_chunk(*of, partner, 0, 1);
+    if (!chunk) continue;
+    best = &neighbour;
+    best_score = score;
+    best_chunk = chunk;
+  }
+  if (best == nullptr) return false;
+  ++best->partner->pushes_out;
+  return send_piece(now, *best, *of, *best_chunk, true);
+}
+
+bool V2Exchange::send_piece(Instant now, Neighbour& neighbour, Object& object,
+                            wire::ChunkName chunk, bool pushed) {
+  Partner& partner = *neighbour.partner;
+  std::array<uint8_t, content::kChunkSizeMax> bytes;
+  const uint32_t id = object.geometry.id_at(chunk.block, chunk.position);
+  const Holdings::Chunk held = downloads_.read_chunk(object.id, id, bytes);
+  if (held.length == 0) {
+    core_.drop(Drop::kSourceGone);
+    object.blocks[chunk.block].held.reset(chunk.position);
+    return false;
+  }
+  constexpr size_t kFixed = wire::kHeaderSize + 25 + 6;  // the state's, and the piece's own
+  const size_t spare = wire::kDatagramMax - kFixed - held.length;
+  const size_t news_max = std::min<size_t>(4, spare / 4);
+  wire::Piece message;
+  message.state = state_for(now, neighbour, &object, (spare - news_max * 4) / 4);
+  message.chunk = chunk;
+  message.pushed = pushed;
+  message.verified = held.verified;
+  const View* view = partner.find_view(object.id);
+  for (size_t i = object.news.size(); i > 0 && message.news.count < news_max; --i) {
+    const wire::ChunkName news = object.news[i - 1];
+    if (view == nullptr || !view->have.contains(news)) message.news.add(news);
+  }
+  message.bytes = std::span(bytes).first(held.length);
+  if (!send(now, neighbour, Lane::kData, message)) return false;
+  core_.ledger.on_sent(neighbour.account, neighbour.endpoint.address, held.length);
+  core_.stats.chunk_bytes_sent += held.length;
+  core_.remember_trade(neighbour, object.id);
+  partner.view(object.id).have.add(chunk);
+  partner.note_sent({message.state.sequence, object.id, chunk, pushed});
+  return true;
+}
+
+// With nothing better to do: who lacks something that we got lately is told.
+void V2Exchange::announce(Instant now) {
+  const Object* of = current();
+  if (of == nullptr || of->held == 0 || !uplink_.idle(now)) return;
+  uint32_t told = 0;
+  for (const auto& owned : core_.neighbours()) {
+    Neighbour& neighbour = *owned;
+    Partner& partner = *neighbour.partner;
+    if (neighbour.is_seeder || !neighbour.proven || !partner.wanted.empty()) continue;
+    if (now - partner.last_sent < kAnnounceAfter) continue;
+    const View& view = partner.view(of->id);
+    const uint64_t grown = of->held - std::min(view.told, of->held);
+    if (grown == 0 || (view.told > 0 && grown < std::max<uint64_t>(2, of->held / 8))) continue;
+    if (partner.room == 0) continue;
+    send_control(now, neighbour);
+    if (++told >= kAnnouncedAtOnce) return;
+  }
+}
+
+}  // namespace fb::roulette

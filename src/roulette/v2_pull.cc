@@ -1,0 +1,394 @@
+// Profile v2, asking: which chunk of whom, what to do with it when it comes, and what when not.
+#include <algorithm>
+#include <utility>
+
+#include "roulette/v2_exchange.h"
+
+namespace fb::roulette {
+namespace {
+
+constexpr int64_t kBatch = 2;                    // chunks are asked for by twos
+constexpr uint32_t kSlack = 3;                   // asked for beyond what a block still lacks
+constexpr Duration kOutstandingCost = milliseconds(50);  // of each chunk that it owes us
+constexpr Duration kJitter = milliseconds(10);
+constexpr Duration kDebtorBonus = milliseconds(10);      // a chunk that it owes
+constexpr Duration kDebtorBonusMax = milliseconds(60);
+constexpr Duration kNearlyDoneCost = milliseconds(100);
+constexpr Duration kHold = milliseconds(20);     // a request waits for data to ride on
+constexpr size_t kHoldChunks = 6;
+constexpr size_t kNewsKept = 8;
+constexpr uint32_t kEndgameMissing = 16;
+constexpr uint32_t kEndgameExtra = 6;
+constexpr Duration kEndgameAge = milliseconds(150);
+constexpr size_t kOpenBlocksMax = 4;
+constexpr uint32_t kOpenTries = 16;
+constexpr Duration kDownWindow = milliseconds(200);
+
+}  // namespace
+
+uint32_t V2Exchange::window() const {
+  const V2Config& v2 = core_.config.v2;
+  const Object* first = nullptr;
+  for (const Object& known : objects_) {
+    if (known.active) {
+      first = &known;
+      break;
+    }
+  }
+  const uint64_t size = first == nullptr ? content::kChunkSizeDefault : first->geometry.chunk_size;
+  const uint64_t chunks = down_.bytes_in(v2.window).bytes / size;
+  return std::max<uint32_t>(v2.window_min, static_cast<uint32_t>(std::min<uint64_t>(chunks, 4096)));
+}
+
+uint64_t V2Exchange::lacking() const {
+  uint64_t total = 0;
+  bool any = false;
+  for (const Object& known : objects_) {
+    if (!known.active) continue;
+    total += known.missing;
+    any = true;
+  }
+  return any || !link_.busy() ? total : 255;  // no manifest yet, so everything
+}
+
+uint32_t V2Exchange::outstanding() const {
+  size_t total = 0;
+  for (const auto& neighbour : core_.neighbours()) total += neighbour->partner->asked();
+  return static_cast<uint32_t>(total);
+}
+
+BlockBits V2Exchange::wanted_of(const Object& object, uint16_t block) const {
+  const Block& b = object.blocks[block];
+  return BlockBits::all(tradeable(object, block)).minus(b.held).minus(b.flying);
+}
+
+// What it would give us beyond what it has: the tab that it grants, what we gave, less what we got
+// and what is on its way.
+int64_t V2Exchange::credit_at(const Neighbour& neighbour) const {
+  if (neighbour.is_seeder) return INT64_MAX / 2;
+  const Partner& partner = *neighbour.partner;
+  const Object* first = objects_.empty() ? nullptr : &objects_.front();
+  const int64_t size = first == nullptr ? content::kChunkSizeDefault : first->geometry.chunk_size;
+  return static_cast<int64_t>(partner.tab.bytes + partner.acknowledged) -
+         static_cast<int64_t>(partner.got) - static_cast<int64_t>(partner.asked()) * size;
+}
+
+// How long a chunk asked of it now will take, as far as can be told.
+double V2Exchange::cost_of(Instant /*now*/, const Neighbour& neighbour) {
+  const Partner& partner = *neighbour.partner;
+  const auto jitter = static_cast<double>(core_.rng.below(static_cast<uint64_t>(kJitter.ns)));
+  double cost = static_cast<double>(partner.service.ns) + jitter +
+                static_cast<double>(kOutstandingCost.ns) * static_cast<double>(partner.asked());
+  if (neighbour.is_seeder) return cost;
+  const auto owed = static_cast<double>(neighbour.account.sent) - static_cast<double>(partner.got);
+  cost -= std::clamp(owed / 1024 * static_cast<double>(kDebtorBonus.ns), 0.0,
+                     static_cast<double>(kDebtorBonusMax.ns));
+  return cost;
+}
+
+// One or two chunks of the neighbour that will bring them soonest.
+bool V2Exchange::ask_one(Instant now, int64_t& room) {
+  for (Object& wanted : objects_) {
+    if (!wanted.active || wanted.cautious) {
+      // Under suspicion held is what is checked; asking is the same.
+      if (!wanted.active) continue;
+    }
+    const auto size = static_cast<int64_t>(wanted.geometry.chunk_size);
+    const bool last_third = wanted.missing * 10 < uint64_t{wanted.geometry.chunk_count()} * 3;
+    for (size_t i = 0; i < wanted.open.size(); ++i) {
+      const uint16_t block = wanted.open[i];
+      const uint32_t lack = needed(wanted, block) + kSlack;
+      const uint32_t flying = wanted.blocks[block].flying.count();
+      if (flying >= lack) continue;
+      const BlockBits free = wanted_of(wanted, block);
+      if (!free.any()) continue;
+      const uint32_t total = wanted.geometry.block_size(block);
+      Neighbour* best = nullptr;
+      double best_cost = 0;
+      for (const auto& owned : core_.neighbours()) {
+        Neighbour& neighbour = *owned;
+        const Partner& partner = *neighbour.partner;
+        if (!partner.told_us || neighbour.token_out == 0) continue;
+        if (neighbour.is_seeder ? partner.grant == 0
+                                : partner.asked() >= core_.config.v2.per_neighbour) {
+          continue;
+        }
+        if (credit_at(neighbour) < size) continue;
+        const View* view = neighbour.is_seeder ? nullptr : partner.find_view(wanted.id);
+        if (!neighbour.is_seeder &&
+            (view == nullptr || !(view->have.bits(block, total) & free).any())) {
+          continue;
+        }
+        double cost = cost_of(now, neighbour);
+        if (last_third && view != nullptr &&
+            view->have.count() * 100 > uint64_t{wanted.geometry.chunk_count()} * 85) {
+          cost += static_cast<double>(kNearlyDoneCost.ns);
+        }
+        if (best == nullptr || cost < best_cost) {
+          best = &neighbour;
+          best_cost = cost;
+        }
+      }
+      if (best == nullptr) continue;
+      Partner& partner = *best->partner;
+      const View* view = best->is_seeder ? nullptr : partner.find_view(wanted.id);
+      for (int64_t n = 0; n < kBatch && room > 0; ++n) {
+        if (n > 0 && (best->is_seeder || credit_at(*best) < size ||
+                      partner.asked() >= core_.config.v2.per_neighbour)) {
+          break;
+        }
+        BlockBits from = wanted_of(wanted, block);
+        if (view != nullptr) from = from & view->have.bits(block, total);
+        const auto position = from.pick(core_.rng);
+        if (!position) break;
+        partner.out.push_back({wanted.id, {block, *position}, now, false});
+        wanted.blocks[block].flying.set(*position);
+        if (!partner.dirty) partner.dirty_since = now;
+        partner.dirty = true;
+        if (best->is_seeder) --partner.grant;
+        --room;
+      }
+      return true;
+    }
+  }
+  return false;
+}
+
+// One more block to work on: where a reader is, or one that somebody can give something of.
+bool V2Exchange::open_block(Object& object) {
+  std::erase_if(object.open, [&](uint16_t block) { return object.blocks[block].done; });
+  if (object.open.size() >= kOpenBlocksMax || object.open.size() >= object.blocks.size()) {
+    return false;
+  }
+  const auto closed = [&](uint16_t block) {
+    return !object.blocks[block].done && std::ranges::find(object.open, block) == object.open.end();
+  };
+  const auto count = static_cast<uint32_t>(object.blocks.size());
+  if (object.preferred) {
+    for (uint32_t block = *object.preferred; block < count; ++block) {
+      if (!closed(static_cast<uint16_t>(block))) continue;
+      object.open.push_back(static_cast<uint16_t>(block));
+      return true;
+    }
+  }
+  std::optional<uint16_t> found;
+  const auto start = static_cast<uint32_t>(core_.rng.below(count));
+  uint32_t tries = 0;
+  for (uint32_t i = 0; i < count && tries < kOpenTries; ++i) {
+    const auto block = static_cast<uint16_t>((start + i) % count);
+    if (!closed(block)) continue;
+    ++tries;
+    const bool given = std::ranges::any_of(core_.neighbours(), [&](const auto& n) {
+      const View* view = n->partner->find_view(object.id);
+      return view != nullptr && view->have.has_any(block);
+    });
+    if (!found || given) found = block;
+    if (given) break;
+  }
+  if (!found) return false;
+  object.open.push_back(*found);
+  return true;
+}
+
+void V2Exchange::pull(Instant now) {
+  if (!admitted_ || objects_.empty()) return;
+  const auto asked = static_cast<int64_t>(outstanding());
+  int64_t room = static_cast<int64_t>(window()) - asked;
+  const auto lack = static_cast<int64_t>(lacking());
+  room = std::min(room, lack + kSlack - asked);
+  if (room <= 0 || (room < kBatch && asked > 0 && lack > kBatch)) return;
+  while (room > 0) {
+    if (ask_one(now, room)) continue;
+    bool opened = false;
+    for (Object& object : objects_) {
+      if (object.active && open_block(object)) {
+        opened = true;
+        break;
+      }
+    }
+    if (!opened) break;
+  }
+  flush(now);
+}
+
+// Requests ride on data where some is about to go that way; else they go alone.
+void V2Exchange::flush(Instant now) {
+  for (const auto& owned : core_.neighbours()) {
+    Neighbour& neighbour = *owned;
+    Partner& partner = *neighbour.partner;
+    if (!partner.dirty || partner.out.empty() || neighbour.token_out == 0) continue;
+    if (!neighbour.is_seeder) {
+      const bool carried = !partner.wanted.empty() && may_give(now, neighbour, 1);
+      const bool starving = partner.out.front().asked == partner.dirty_since;
+      const Duration hold = carried ? kHold : starving ? Duration{} : kHold / 2;
+      const auto fresh = static_cast<size_t>(std::ranges::count_if(
+          partner.out, [&](const Outstanding& o) { return o.asked >= partner.dirty_since; }));
+      if (now - partner.dirty_since < hold && fresh < kHoldChunks) continue;
+    }
+    send_control(now, neighbour);
+  }
+}
+
+// It will not bring what it was asked for.
+void V2Exchange::forget_asked(Neighbour& neighbour) {
+  Partner& partner = *neighbour.partner;
+  partner.any_out = 0;
+  for (const Outstanding& gone : std::exchange(partner.out, {})) {
+    const bool elsewhere = std::ranges::any_of(core_.neighbours(), [&](const auto& n) {
+      return std::ranges::any_of(n->partner->out, [&](const Outstanding& o) {
+        return o.file == gone.file && o.chunk == gone.chunk;
+      });
+    });
+    if (Object* of = object(gone.file); of != nullptr && !elsewhere) {
+      of->blocks[gone.chunk.block].flying.reset(gone.chunk.position);
+    }
+  }
+}
+
+// What came is no longer outstanding.
+void V2Exchange::settle_arrival(Instant now, Neighbour& from, content::FileId file,
+                                wire::ChunkName chunk, bool pushed) {
+  Partner& partner = *from.partner;
+  const auto asked = std::ranges::find_if(partner.out, [&](const Outstanding& o) {
+    return o.file == file && o.chunk == chunk;
+  });
+  Instant since{};
+  if (asked != partner.out.end()) {
+    since = asked->asked;
+    partner.out.erase(asked);
+  } else if (partner.any_out > 0 && !pushed) {
+    since = partner.any_asked;
+    --partner.any_out;
+  }
+  if (since != Instant{} && !pushed) partner.service = partner.service * 7 / 10 + (now - since) * 3 / 10;
+  if (Object* of = object(file); of != nullptr && chunk.block < of->blocks.size()) {
+    const bool elsewhere = std::ranges::any_of(core_.neighbours(), [&](const auto& n) {
+      return std::ranges::any_of(n->partner->out, [&](const Outstanding& o) {
+        return o.file == file && o.chunk == chunk;
+      });
+    });
+    if (!elsewhere) of->blocks[chunk.block].flying.reset(chunk.position);
+  }
+}
+
+void V2Exchange::take(Instant now, Neighbour& from, const Early& piece) {
+  const uint64_t length = piece.bytes.size();
+  const auto useless = [&](Drop why) {
+    core_.ledger.on_received(from.account, from.endpoint.address, length, false);
+    core_.drop(why);
+  };
+  settle_arrival(now, from, piece.file, piece.chunk, piece.pushed);
+  Download* download = downloads_.fetching(piece.file);
+  Object* of = object(piece.file);
+  if (download == nullptr || of == nullptr) return useless(Drop::kUnknownFile);
+  const content::Geometry& geometry = of->geometry;
+  if (piece.chunk.block >= of->blocks.size() ||
+      piece.chunk.position >= geometry.block_size(piece.chunk.block)) {
+    return useless(Drop::kBadChunk);
+  }
+  Partner& partner = *from.partner;
+  const uint32_t id = geometry.id_at(piece.chunk.block, piece.chunk.position);
+  using Outcome = content::ChunkStore::Outcome;
+  content::ChunkStore& store = download->current();
+  const content::SenderId sender = sender_of(from.id, piece.verified);
+  auto result = store.add(id, piece.bytes, sender);
+  if (result.outcome == Outcome::kBadDigest && from.is_seeder) {
+    store.forget_digest(id);  // one of the two was spoilt on its way; the hash decides
+    result = store.add(id, piece.bytes, sender);
+  }
+  switch (result.outcome) {
+    case Outcome::kDuplicate:
+      core_.stats.chunk_bytes_duplicate += length;
+      // It did what it was asked, so it is paid; what it pushed in vain is its own affair.
+      if (!piece.pushed) partner.got += length;
+      return useless(Drop::kDuplicateChunk);
+    case Outcome::kOutOfRange:
+      return useless(Drop::kBadChunk);
+    case Outcome::kBadDigest:
+      core_.ledger.on_received(from.account, from.endpoint.address, length, false);
+      core_.drop(Drop::kPolluted);
+      hooks_.on_chunk(now, *download, result);
+      return;
+    default:
+      break;
+  }
+  partner.got += length;
+  core_.ledger.on_received(from.account, from.endpoint.address, length, true);
+  core_.remember_trade(from, piece.file);
+  of->news.push_back(piece.chunk);
+  if (of->news.size() > kNewsKept) of->news.erase(of->news.begin());
+  if (result.outcome == Outcome::kStored && !of->cautious) {
+    Block& block = of->blocks[piece.chunk.block];
+    const uint32_t before = needed(*of, piece.chunk.block);
+    block.held.set(piece.chunk.position);
+    ++of->held;
+    of->missing -= before - needed(*of, piece.chunk.block);
+  } else {
+    sync_block(*of, piece.chunk.block, store);
+    recount(*of);
+  }
+  const bool opened = of->blocks[piece.chunk.block].done ||
+                      std::ranges::find(of->open, piece.chunk.block) != of->open.end();
+  if (!opened && of->open.size() < kOpenBlocksMax) of->open.push_back(piece.chunk.block);
+  hooks_.on_chunk(now, *download, result);
+}
+
+// The last chunks are on their way; who has been asked for long is not waited for alone.
+void V2Exchange::endgame(Instant now) {
+  for (Object& object : objects_) {
+    if (!object.active || object.missing == 0 || object.missing > kEndgameMissing) continue;
+    uint32_t extra = 0;
+    for (const auto& n : core_.neighbours()) {
+      extra += static_cast<uint32_t>(std::ranges::count_if(
+          n->partner->out, [](const Outstanding& o) { return o.twice; }));
+    }
+    for (const auto& slow : core_.neighbours()) {
+      for (size_t i = 0; i < slow->partner->out.size() && extra < kEndgameExtra; ++i) {
+        const Outstanding late = slow->partner->out[i];
+        if (late.file != object.id || late.twice || now - late.asked < kEndgameAge) continue;
+        Neighbour* best = nullptr;
+        double best_cost = 0;
+        for (const auto& other : core_.neighbours()) {
+          const Partner& partner = *other->partner;
+          if (other == slow || other->token_out == 0 || !partner.told_us) continue;
+          if (other->is_seeder && partner.grant == 0) continue;
+          const View* view = partner.find_view(object.id);
+          if (!other->is_seeder && (view == nullptr || !view->have.contains(late.chunk))) continue;
+          if (credit_at(*other) < object.geometry.chunk_size) continue;
+          const bool asked = std::ranges::any_of(partner.out, [&](const Outstanding& o) {
+            return o.file == late.file && o.chunk == late.chunk;
+          });
+          if (asked) {
+            best = nullptr;
+            break;
+          }
+          const double cost = cost_of(now, *other);
+          if (best == nullptr || cost < best_cost) {
+            best = other.get();
+            best_cost = cost;
+          }
+        }
+        slow->partner->out[i].twice = true;
+        if (best == nullptr) continue;
+        best->partner->out.push_back({late.file, late.chunk, now, true});
+        if (best->is_seeder) --best->partner->grant;
+        if (!best->partner->dirty) best->partner->dirty_since = now;
+        best->partner->dirty = true;
+        ++extra;
+      }
+    }
+  }
+}
+
+void V2Exchange::count_arrival(Instant now, uint64_t bytes) {
+  if (now - down_since_ > kDownWindow) {
+    const auto took = static_cast<uint64_t>((now - down_since_).ns);
+    const BitRate seen{took == 0 ? 0 : down_bytes_ * 8'000'000'000U / took};
+    if (down_since_ != Instant{} && !core_.config.downlink.limited()) down_ = std::max(down_, seen);
+    down_since_ = now;
+    down_bytes_ = 0;
+  }
+  down_bytes_ += bytes;
+}
+
+}  // namespace fb::roulette

@@ -1,0 +1,667 @@
+// Profile v2's seeder: admits newcomers in the order they came, names them neighbours, and spends
+// what is left of its uplink on chunks that the swarm has seen least of.
+//
+// Joins come before data, but for a cold start. A stranger costs a place in a bounded queue and an
+// answer of at most three times its JOIN; what it gets is a ticket by which it proves its address.
+// Who has done so is listed, and named to those who come after it.
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <deque>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "base/check.h"
+#include "roulette/core.h"
+#include "roulette/seeder_desk.h"
+#include "roulette/seeder_profile.h"
+#include "roulette/ticket.h"
+#include "roulette/uplink.h"
+
+namespace fb::roulette {
+namespace {
+
+constexpr uint64_t kAmplificationMax = 3;          // RFC 9000, section 8.1
+constexpr size_t kJoinsWaitingMax = 16'384;
+constexpr size_t kAdmittedKept = 4096;
+constexpr Duration kAdmittedLately = milliseconds(300);  // a JOIN sent again is answered after this
+constexpr size_t kAdmitFixed = wire::kHeaderSize + 16;   // bytes of an ADMIT without contacts
+constexpr size_t kContactSize = 15;                      // over IPv4
+constexpr double kJoinShare = 0.8;                 // of the bytes an arrival, for its admission
+constexpr double kGrantRateMax = 150;              // joins a second; above, nobody asks us
+constexpr double kTicketRateMax = 450;             // joins a second that may be listed
+constexpr double kTokenRateMax = 100;              // joins a second that get a token of ours
+constexpr size_t kQueueMax = 40;                   // chunks
+constexpr uint32_t kGrantMax = 32;
+constexpr Duration kIdle = milliseconds(20);
+constexpr Duration kInjectGap = milliseconds(60);  // between two unasked chunks to one peer
+constexpr double kInjectAge = 0.6;                 // of a lifetime
+constexpr Duration kReferralInterval = milliseconds(450);
+constexpr double kReferralShare = 0.08;            // of the uplink
+constexpr double kLifetimeWeight = 0.02;
+constexpr size_t kRatesKept = 63;
+constexpr size_t kObjectsKept = 256;
+
+uint64_t key_of(std::string_view path) {  // FNV-1a: only to tell files apart here
+  uint64_t hash = 0xcbf29ce484222325U;
+  for (const char c : path) hash = (hash ^ static_cast<uint8_t>(c)) * 0x100000001b3U;
+  return hash;
+}
+
+class V2Seeder final : public SeederProfile {
+ public:
+  V2Seeder(const SeederOptions& options, content::SiteCatalog& site, Transport& transport)
+      : seeder_(options.seeder),
+        catalog_(site),
+        core_(options.config, options.secret, options.choice_seed, /*token_prefix=*/0, transport),
+        desk_(core_, site),
+        uplink_(options.config.uplink, options.config.v2.backlog),
+        own_key_(ticket_key(core_.secret.next(), core_.secret.next())) {
+    core_.pacer.set_rate({}, {});  // paced here
+  }
+
+  void receive(Instant now, const Endpoint& from, std::span<const uint8_t> bytes) override;
+  void advance(Instant now) override;
+  [[nodiscard]] Instant next_deadline() const override;
+  void set_uplink(Instant now, BitRate uplink) override { uplink_.set_rate(now, uplink); }
+  void close(Instant now) override;
+  [[nodiscard]] NodeStats stats() const override { return core_.counted(); }
+  [[nodiscard]] Footprint footprint() const override { return {core_.neighbours().size(), 0, 0}; }
+
+ private:
+  struct Waiting {
+    Endpoint endpoint;
+    wire::Token reply_token = 0;
+    wire::Token name = 0;
+    std::string path;
+    size_t size = 0;
+  };
+  // Who was let in, for its greeting, and for a JOIN that is sent again.
+  struct Admitted {
+    Endpoint endpoint;
+    wire::Token reply_token = 0;
+    wire::Token name = 0;
+    uint64_t path = 0;
+    std::string path_text;
+    Instant at{};
+  };
+  // Who has proved its address, in the order of admission.
+  struct Listed {
+    NeighbourId id{};
+    Endpoint endpoint;
+    TicketKey key{};
+    wire::Token name = 0;
+    uint64_t path = 0;
+    Instant at{};
+  };
+  struct Queued {
+    NeighbourId to{};
+    content::FileId file{};
+    wire::ChunkName chunk;
+    bool pushed = false;
+  };
+  // The order in which the chunks of an object are given away: each once, then anew.
+  struct Round {
+    content::FileId file{};
+    content::Geometry geometry;
+    std::vector<uint32_t> order;
+    size_t next = 0;
+  };
+
+  void on_join(Instant now, const Endpoint& from, const wire::Join& message, size_t size);
+  void on_greet(Instant now, const Endpoint& from, wire::Token token, const wire::Greet& message);
+  void on_neighbour(Instant now, const Endpoint& from, const wire::Datagram& datagram);
+  void on_state(Instant now, Neighbour& from, const wire::TradeState& state);
+  void on_bye(Instant now, Neighbour& from, const wire::Bye& message);
+  void on_introduce(Instant now, const Endpoint& from, const wire::Introduce& message);
+  void admit(Instant now);
+  void serve(Instant now);
+  bool inject(Instant now);
+  bool send_piece(Instant now, const Queued& queued);
+  void push(Instant now, Neighbour& to, uint32_t count, bool first);
+  void refer(Instant now, Neighbour& to);
+  void remove(Instant now, Neighbour& neighbour);
+  void forget_old(Instant now);
+  bool make_room(Instant now);
+  [[nodiscard]] std::vector<const Listed*> choose(Instant now, uint64_t path, wire::Token newcomer,
+                                                  size_t count);
+  std::optional<wire::ChunkName> fresh(content::FileId file, const Partner& partner);
+  Round* round_of(content::FileId file);
+  [[nodiscard]] double join_rate(Instant now);
+  [[nodiscard]] uint8_t epoch(Instant now) const {
+    return static_cast<uint8_t>(now.ns / kTicketEpoch.ns);
+  }
+  [[nodiscard]] uint32_t grant(double rate) const;
+  [[nodiscard]] double bytes_per_second() const {
+    return uplink_.rate().limited() ? static_cast<double>(uplink_.rate().bits_per_second) / 8 : 1e9;
+  }
+  [[nodiscard]] wire::RateCode median(const std::vector<uint8_t>& rates) const;
+  bool send(Instant now, const Endpoint& to, wire::Token token, Lane lane,
+            const wire::Message& message);
+  bool send(Instant now, Neighbour& to, Lane lane, const wire::Message& message) {
+    return send(now, to.endpoint, to.token_out, lane, message);
+  }
+
+  SeederConfig seeder_;
+  content::SiteCatalog& catalog_;
+  Core core_;
+  SeederDesk desk_;
+  Uplink uplink_;
+  TicketKey own_key_;
+  std::deque<Waiting> joins_;
+  std::deque<Instant> join_times_;       // of the last second
+  std::deque<Admitted> admitted_;        // latest last
+  std::deque<Listed> listed_;            // oldest first; those gone stay until they are old
+  std::unordered_map<uint32_t, Instant> gone_;  // looked up only
+  std::deque<Queued> queue_;
+  std::deque<Instant> pushes_;           // of the last second
+  std::vector<NeighbourId> unserved_;    // newest last
+  std::vector<Round> rounds_;
+  std::vector<uint8_t> up_rates_, down_rates_;  // of those who left, oldest first
+  Duration lifetime_ = seconds(2);
+  uint64_t data_bytes_ = 0, join_bytes_ = 0, data_sent_ = 0;
+  double referral_tokens_ = 0;
+  Instant referral_tokens_at_{};
+  Instant next_idle_ = Instant::never();
+  Instant next_sweep_ = Instant::never();
+};
+
+bool V2Seeder::send(Instant now, const Endpoint& to, wire::Token token, Lane lane,
+                    const wire::Message& message) {
+  const uint64_t before = core_.accepted_bytes();
+  const bool sent = core_.send(now, lane, to, token, message);
+  uplink_.on_sent(now, core_.accepted_bytes() - before);
+  return sent;
+}
+
+void V2Seeder::receive(Instant now, const Endpoint& from, std::span<const uint8_t> bytes) {
+  ++core_.stats.datagrams_in;
+  core_.stats.bytes_in += bytes.size();
+  const auto datagram = wire::decode(bytes);
+  if (!datagram) {
+    switch (datagram.error()) {
+      case wire::DecodeError::kTooShort: return core_.drop(Drop::kTooShort);
+      case wire::DecodeError::kVersion: return core_.drop(Drop::kVersion);
+      case wire::DecodeError::kUnknownType: return core_.drop(Drop::kUnknownType);
+      case wire::DecodeError::kMalformed: return core_.drop(Drop::kMalformed);
+    }
+  }
+  const wire::Token to = datagram->header.to;
+  if (to == 0) {
+    const auto* join = std::get_if<wire::Join>(&datagram->message);
+    if (join == nullptr) return core_.drop(Drop::kWrongRole);
+    on_join(now, from, *join, bytes.size());
+  } else if (core_.find_by_token(to) != nullptr) {
+    on_neighbour(now, from, *datagram);
+  } else if (ticket_valid(own_key_, from.address, epoch(now), to)) {
+    if (const auto* greet = std::get_if<wire::Greet>(&datagram->message)) {
+      on_greet(now, from, to, *greet);
+    } else if (const auto* request = std::get_if<wire::ManifestRequest>(&datagram->message)) {
+      desk_.send_manifest(now, from, request->reply_token, request->request, request->path,
+                          UINT64_MAX);
+    } else if (const auto* introduce = std::get_if<wire::Introduce>(&datagram->message)) {
+      on_introduce(now, from, *introduce);
+    } else {
+      core_.drop(Drop::kWrongRole);
+    }
+  } else {
+    core_.drop(Drop::kUnknownToken);
+  }
+  serve(now);
+}
+
+void V2Seeder::on_join(Instant now, const Endpoint& from, const wire::Join& message, size_t size) {
+  if (message.profile != core_.config.profile) {
+    core_.drop(Drop::kProfile);
+    send(now, from, message.reply_token, Lane::kControl,
+         wire::Refused{wire::RefusedReason::kProfile, core_.config.profile});
+    return;
+  }
+  const auto again = [&](const auto& entry) {
+    return entry.reply_token == message.reply_token && entry.endpoint == from;
+  };
+  if (std::ranges::any_of(joins_, again)) return core_.drop(Drop::kUnexpected);
+  const auto lately = std::ranges::find_if(admitted_.rbegin(), admitted_.rend(), again);
+  if (lately != admitted_.rend() && now - lately->at < kAdmittedLately) {
+    return core_.drop(Drop::kUnexpected);
+  }
+  if (joins_.size() >= kJoinsWaitingMax) return core_.drop(Drop::kHalfOpenFull);
+  if (lately == admitted_.rend()) join_times_.push_back(now);
+  joins_.push_back({from, message.reply_token, message.name, message.path, size});
+}
+
+double V2Seeder::join_rate(Instant now) {
+  while (!join_times_.empty() && now - join_times_.front() > seconds(1)) join_times_.pop_front();
+  return std::max(1.0, static_cast<double>(join_times_.size()));
+}
+
+uint32_t V2Seeder::grant(double rate) const {
+  if (rate > kGrantRateMax || queue_.size() >= kQueueMax) return 0;
+  return std::min(kGrantMax, static_cast<uint32_t>((kQueueMax - queue_.size()) / 2));
+}
+
+// At random among those who are young enough to stay for a while.
+std::vector<const V2Seeder::Listed*> V2Seeder::choose(Instant now, uint64_t path,
+                                                      wire::Token newcomer, size_t count) {
+  const Duration age = std::max(scale(lifetime_, 0.4), lifetime_ - milliseconds(250));
+  std::vector<const Listed*> young;
+  std::vector<const Listed*> old;
+  for (auto it = listed_.rbegin(); it != listed_.rend(); ++it) {
+    if (it->path != path || it->name == newcomer) continue;
+    if (gone_.contains(static_cast<uint32_t>(it->id))) continue;
+    const Neighbour* neighbour = core_.find(it->id);
+    if (neighbour == nullptr || neighbour->bad_chunks > 0) continue;
+    (now - it->at <= age ? young : old).push_back(&*it);
+    if (old.size() >= count) break;
+  }
+  for (size_t i = 0; i < std::min(count, young.size()); ++i) {
+    std::swap(young[i], young[i + core_.rng.below(young.size() - i)]);
+  }
+  if (young.size() > count) young.resize(count);
+  for (const Listed* one : old) {
+    if (young.size() >= count) break;
+    young.push_back(one);
+  }
+  return young;
+}
+
+void V2Seeder::admit(Instant now) {
+  const Waiting newcomer = std::move(joins_.front());
+  joins_.pop_front();
+  const V2Config& v2 = core_.config.v2;
+  const double rate = join_rate(now) + static_cast<double>(joins_.size());
+  const double budget = bytes_per_second() / rate;
+  const double room = kJoinShare * budget - kIpUdpHeaderBytes - kAdmitFixed;
+  const auto affordable = static_cast<int64_t>(room / kContactSize);
+  size_t count = static_cast<size_t>(std::clamp<int64_t>(
+      affordable, v2.contacts_min, std::max(v2.contacts, v2.contacts_min)));
+  const size_t answer_max = newcomer.size * kAmplificationMax;
+  count = std::min({count, wire::kContactsMax, (answer_max - kAdmitFixed) / kContactSize});
+  wire::Admit message;
+  message.epoch = epoch(now);
+  message.polluted = desk_.polluted(now);
+  message.up = median(up_rates_);
+  message.down = median(down_rates_);
+  const uint64_t path = key_of(newcomer.path);
+  for (const Listed* one : choose(now, path, newcomer.name, count)) {
+    message.contacts.push_back(
+        {one->endpoint, make_ticket(one->key, newcomer.endpoint.address, message.epoch, one->name)});
+  }
+  const bool listed = rate <= kTicketRateMax || core_.rng.unit() * rate < kTicketRateMax;
+  if (listed || message.contacts.empty()) {
+    message.ticket = make_ticket(own_key_, newcomer.endpoint.address, message.epoch, core_.name);
+  }
+  message.grant = static_cast<uint8_t>(grant(rate));
+  message.ask_manifest = message.contacts.size() < 2 || kJoinShare * budget > 1500;
+  const uint64_t before = core_.accepted_bytes();
+  send(now, newcomer.endpoint, newcomer.reply_token, Lane::kControl, message);
+  ++core_.stats.joins;
+  join_bytes_ += core_.accepted_bytes() - before + kIpUdpHeaderBytes;
+  admitted_.push_back({newcomer.endpoint, newcomer.reply_token, newcomer.name, path, newcomer.path,
+                       now});
+  if (admitted_.size() > kAdmittedKept) admitted_.pop_front();
+}
+
+// The newcomer has our answer at its address.
+void V2Seeder::on_greet(Instant now, const Endpoint& from, wire::Token /*token*/,
+                        const wire::Greet& message) {
+  if (message.profile != core_.config.profile) return core_.drop(Drop::kProfile);
+  const auto found = std::ranges::find_if(admitted_.rbegin(), admitted_.rend(), [&](const auto& a) {
+    return a.name == message.name && a.endpoint == from;
+  });
+  if (found == admitted_.rend()) return core_.drop(Drop::kUnexpected);
+  const double rate = join_rate(now) + static_cast<double>(joins_.size());
+  Neighbour* neighbour = core_.find_by_name(from, message.name);
+  if (neighbour == nullptr) {
+    if (!make_room(now)) return core_.drop(Drop::kTableFull);
+    neighbour = &core_.add_neighbour(now, from, message.name);
+    neighbour->partner = std::make_unique<Partner>();
+    neighbour->partner->born = now;
+    neighbour->token_out = message.reply_token;
+    neighbour->warned = desk_.polluted(now);
+    core_.mark_proven(*neighbour);
+    listed_.push_back({neighbour->id, from, ticket_key(found->reply_token, found->name),
+                       message.name, found->path, now});
+    unserved_.push_back(neighbour->id);
+    if (next_sweep_ == Instant::never()) next_sweep_ = now + seconds(1);
+  }
+  neighbour->token_out = message.reply_token;
+  neighbour->heard = now;
+  Partner& partner = *neighbour->partner;
+  partner.hear(now, message.state, neighbour->account.sent);
+  if (rate <= kTokenRateMax || core_.rng.unit() * rate < kTokenRateMax) {
+    wire::Greeted answer;
+    answer.reply_token = neighbour->token_in;
+    partner.fill(now, answer.state);
+    send(now, *neighbour, Lane::kControl, answer);
+  }
+  if (!message.path.empty()) {
+    const uint64_t before = core_.accepted_bytes();
+    desk_.send_manifest(now, from, message.reply_token, 0, message.path, UINT64_MAX);
+    uplink_.on_sent(now, core_.accepted_bytes() - before);
+  }
+  if (const auto object = catalog_.first_object(found->path_text)) {
+    View& view = partner.view(*object);
+    for (const wire::BlockMap& map : message.have) view.have.add(map.block, {map.bits});
+    // Unasked, one or two fresh chunks, while such pushes stay within the uplink; what it asks for
+    // waits its turn.
+    while (!pushes_.empty() && now - pushes_.front() > seconds(1)) pushes_.pop_front();
+    const double pushes_max = bytes_per_second() * 0.93 / (content::kChunkSizeDefault + 84.0) -
+                              rate * 0.15;
+    uint32_t pushed = 0;
+    if (static_cast<double>(pushes_.size()) < pushes_max && joins_.size() < 3) {
+      pushed = std::clamp(static_cast<uint32_t>(pushes_max / rate), 1U,
+                          std::max(1U, core_.config.v2.seeder_push));
+      if (core_.config.v2.seeder_push == 0) pushed = 0;
+    }
+    push(now, *neighbour, pushed, /*first=*/true);
+    const uint32_t more = std::min<uint32_t>(message.any, grant(rate));
+    if (more > pushed) push(now, *neighbour, more - pushed, /*first=*/false);
+  }
+}
+
+V2Seeder::Round* V2Seeder::round_of(content::FileId file) {
+  for (Round& round : rounds_) {
+    if (round.file == file) return &round;
+  }
+  const auto geometry = catalog_.object(file);
+  if (!geometry || geometry->chunk_count() == 0) return nullptr;
+  if (rounds_.size() >= kObjectsKept) rounds_.erase(rounds_.begin());
+  Round& round = rounds_.emplace_back(Round{file, *geometry, {}, 0});
+  const uint64_t count = core_.config.v2.repair ? geometry->coded_count() : geometry->chunk_count();
+  round.order.resize(count);
+  for (uint64_t id = 0; id < count; ++id) round.order[id] = static_cast<uint32_t>(id);
+  for (uint64_t i = 0; i + 1 < count; ++i) {
+    std::swap(round.order[i], round.order[i + core_.rng.below(count - i)]);
+  }
+  return &round;
+}
+
+// The chunk of which the swarm has got least from us, and that this one is not known to hold.
+std::optional<wire::ChunkName> V2Seeder::fresh(content::FileId file, const Partner& partner) {
+  Round* round = round_of(file);
+  if (round == nullptr) return {};
+  const View* view = partner.find_view(file);
+  for (size_t tries = 0; tries < round->order.size(); ++tries) {
+    const size_t at = (round->next + tries) % round->order.size();
+    const uint32_t id = round->order[at];
+    const wire::ChunkName name{static_cast<uint16_t>(round->geometry.block_of(id)),
+                               static_cast<uint8_t>(round->geometry.position_of(id))};
+    if (view != nullptr && view->have.contains(name)) continue;
+    std::swap(round->order[round->next], round->order[at]);
+    round->next = (round->next + 1) % round->order.size();
+    return name;
+  }
+  return {};
+}
+
+void V2Seeder::push(Instant now, Neighbour& to, uint32_t count, bool first) {
+  const auto found = std::ranges::find(listed_.rbegin(), listed_.rend(), to.id, &Listed::id);
+  const auto admitted = std::ranges::find(admitted_.rbegin(), admitted_.rend(), to.name,
+                                          &Admitted::name);
+  if (found == listed_.rend() || admitted == admitted_.rend()) return;
+  const auto object = catalog_.first_object(admitted->path_text);
+  if (!object) return;
+  for (uint32_t i = 0; i < count; ++i) {
+    const auto chunk = fresh(*object, *to.partner);
+    if (!chunk) return;
+    to.partner->view(*object).have.add(*chunk);
+    const Queued queued{to.id, *object, *chunk, false};
+    if (first) {
+      pushes_.push_back(now);
+      queue_.push_front(queued);
+    } else {
+      queue_.push_back(queued);
+    }
+  }
+  if (count > 0) std::erase(unserved_, to.id);
+}
+
+// With nothing to do: to the newest that got nothing yet, else to somebody young.
+bool V2Seeder::inject(Instant now) {
+  Neighbour* chosen = nullptr;
+  while (chosen == nullptr && !unserved_.empty()) {
+    Neighbour* newest = core_.find(unserved_.back());
+    unserved_.pop_back();
+    if (newest != nullptr && now - newest->partner->born < scale(lifetime_, 0.4)) chosen = newest;
+  }
+  for (int tries = 0; chosen == nullptr && tries < 6 && !listed_.empty(); ++tries) {
+    const Listed& one = listed_[core_.rng.below(listed_.size())];
+    Neighbour* candidate = core_.find(one.id);
+    if (candidate == nullptr) continue;
+    const Round* round = rounds_.empty() ? nullptr : &rounds_.back();
+    const bool spread = round != nullptr && data_sent_ * 10 > uint64_t{round->geometry.chunk_count()} * 13;
+    if (spread && now - one.at > scale(lifetime_, kInjectAge)) continue;
+    if (now - candidate->partner->last_sent < kInjectGap) continue;
+    chosen = candidate;
+  }
+  if (chosen == nullptr) return false;
+  const auto admitted = std::ranges::find(admitted_.rbegin(), admitted_.rend(), chosen->name,
+                                          &Admitted::name);
+  if (admitted == admitted_.rend()) return false;
+  const auto object = catalog_.first_object(admitted->path_text);
+  if (!object) return false;
+  const auto chunk = fresh(*object, *chosen->partner);
+  if (!chunk) return false;
+  chosen->partner->view(*object).have.add(*chunk);
+  queue_.push_back({chosen->id, *object, *chunk, true});
+  return true;
+}
+
+bool V2Seeder::send_piece(Instant now, const Queued& queued) {
+  Neighbour* to = core_.find(queued.to);
+  const Round* round = round_of(queued.file);
+  if (to == nullptr || round == nullptr) return false;
+  Partner& partner = *to->partner;
+  std::array<uint8_t, content::kChunkSizeMax> bytes;
+  const uint32_t id = round->geometry.id_at(queued.chunk.block, queued.chunk.position);
+  const size_t length = catalog_.read_chunk(queued.file, id, bytes);
+  if (length == 0) {
+    core_.drop(Drop::kSourceGone);
+    return false;
+  }
+  wire::Piece message;
+  partner.fill(now, message.state);
+  message.state.file = queued.file;
+  message.chunk = queued.chunk;
+  message.pushed = queued.pushed;
+  message.verified = true;
+  message.grant = static_cast<uint8_t>(grant(join_rate(now) + static_cast<double>(joins_.size())));
+  message.bytes = std::span(bytes).first(length);
+  if (!send(now, *to, Lane::kData, message)) return false;
+  partner.note_sent({message.state.sequence, queued.file, queued.chunk, queued.pushed});
+  partner.last_sent = now;
+  to->account.sent += length;
+  core_.stats.chunk_bytes_sent += length;
+  data_bytes_ += length;
+  ++data_sent_;
+  return true;
+}
+
+void V2Seeder::serve(Instant now) {
+  while (uplink_.ready(now)) {
+    const Round* round = rounds_.empty() ? nullptr : &rounds_.back();
+    const bool cold = round != nullptr && core_.neighbours().size() > 8 &&
+                      data_sent_ * 10 < uint64_t{round->geometry.chunk_count()} * 13;
+    const bool data_first = cold && join_bytes_ > data_bytes_ && (!queue_.empty() || inject(now));
+    if (!joins_.empty() && !data_first) {
+      admit(now);
+      continue;
+    }
+    if (queue_.empty() && !inject(now)) break;
+    const Queued next = queue_.front();
+    queue_.pop_front();
+    send_piece(now, next);
+  }
+  next_idle_ = core_.neighbours().empty() ? Instant::never() : now + kIdle;
+}
+
+void V2Seeder::on_neighbour(Instant now, const Endpoint& from, const wire::Datagram& datagram) {
+  Neighbour* neighbour = core_.find_by_token(datagram.header.to);
+  if (const auto* challenge = std::get_if<wire::PathChallenge>(&datagram.message)) {
+    return core_.on_path_challenge(now, *neighbour, from, *challenge);
+  }
+  if (const auto* response = std::get_if<wire::PathResponse>(&datagram.message)) {
+    return core_.on_path_response(*neighbour, from, *response);
+  }
+  if (!core_.accept_path(now, *neighbour, from)) return;
+  neighbour->heard = now;
+  if (const auto* control = std::get_if<wire::Control>(&datagram.message)) {
+    on_state(now, *neighbour, control->state);
+  } else if (const auto* request = std::get_if<wire::ManifestRequest>(&datagram.message)) {
+    desk_.send_manifest(now, from, neighbour->token_out, request->request, request->path,
+                        UINT64_MAX);
+  } else if (const auto* digests = std::get_if<wire::DigestRequest>(&datagram.message)) {
+    desk_.on_digest_request(now, *neighbour, *digests);
+  } else if (const auto* introduce = std::get_if<wire::Introduce>(&datagram.message)) {
+    on_introduce(now, from, *introduce);
+  } else if (const auto* bye = std::get_if<wire::Bye>(&datagram.message)) {
+    on_bye(now, *neighbour, *bye);
+  } else {
+    core_.drop(Drop::kWrongRole);
+  }
+}
+
+// Its want list is absolute: what is queued for it and no longer wanted is dropped.
+void V2Seeder::on_state(Instant now, Neighbour& from, const wire::TradeState& state) {
+  Partner& partner = *from.partner;
+  if (!partner.hear(now, state, from.account.sent)) return;
+  if (state.want_referrals) refer(now, from);
+  if (state.file == content::FileId{}) return;
+  const auto geometry = catalog_.object(state.file);
+  if (!geometry) return core_.drop(Drop::kUnknownFile);
+  for (const wire::ChunkName chunk : state.wants.span()) {
+    if (chunk.block >= geometry->block_count() ||
+        chunk.position >= geometry->block_size(chunk.block)) {
+      core_.drop(Drop::kBadChunk);
+      continue;
+    }
+    if (partner.on_its_way(state.file, chunk) || queue_.size() >= kQueueMax) continue;
+    const bool queued = std::ranges::any_of(queue_, [&](const Queued& q) {
+      return q.to == from.id && q.file == state.file && q.chunk == chunk;
+    });
+    if (!queued) queue_.push_back({from.id, state.file, chunk, false});
+  }
+}
+
+// Neighbours for somebody who stalls; joins come first, and nobody gets them by the dozen.
+void V2Seeder::refer(Instant now, Neighbour& to) {
+  const double rate = bytes_per_second() * kReferralShare / 60;
+  referral_tokens_ =
+      std::min(20.0, referral_tokens_ + (now - referral_tokens_at_).seconds() * rate);
+  referral_tokens_at_ = now;
+  Partner& partner = *to.partner;
+  if (referral_tokens_ < 1 || !joins_.empty()) return;
+  if (now - partner.any_asked < kReferralInterval) return;
+  const auto found = std::ranges::find(listed_, to.id, &Listed::id);
+  if (found == listed_.end()) return;
+  partner.any_asked = now;
+  referral_tokens_ -= 1;
+  wire::Recommendation answer;
+  const int64_t lives = core_.config.referral_lifetime.ns / 1'000'000'000;
+  for (const Listed* one : choose(now, found->path, to.name, 2)) {
+    answer.referrals.push_back(
+        {one->endpoint, make_ticket(one->key, to.endpoint.address, epoch(now), one->name),
+         static_cast<uint8_t>(std::min<int64_t>(255, lives))});
+  }
+  if (!answer.referrals.empty()) send(now, to, Lane::kControl, answer);
+}
+
+// It has no answer from a contact that we named: perhaps that one's NAT lets in only whom it has
+// called.
+void V2Seeder::on_introduce(Instant now, const Endpoint& from, const wire::Introduce& message) {
+  if (!core_.config.v2.introductions || joins_.size() > 2) return;
+  const auto asker = std::ranges::find_if(listed_.rbegin(), listed_.rend(),
+                                          [&](const Listed& l) { return l.endpoint == from; });
+  const auto contact = std::ranges::find_if(listed_.rbegin(), listed_.rend(), [&](const Listed& l) {
+    return l.endpoint == message.endpoint && l.name >> 40 == message.name >> 40;
+  });
+  if (asker == listed_.rend() || contact == listed_.rend()) return;
+  Neighbour* neighbour = core_.find(contact->id);
+  if (neighbour == nullptr) return;
+  send(now, *neighbour, Lane::kControl, wire::Introduce{from, asker->name});
+}
+
+void V2Seeder::on_bye(Instant now, Neighbour& from, const wire::Bye& message) {
+  if (message.lifetime_ms > 0) {
+    const Duration lived = milliseconds(std::min<int64_t>(message.lifetime_ms, 600'000));
+    lifetime_ = scale(lifetime_, 1 - kLifetimeWeight) + scale(lived, kLifetimeWeight);
+  }
+  const auto note = [](std::vector<uint8_t>& rates, wire::RateCode rate) {
+    if (rate.code == 0) return;
+    if (rates.size() >= kRatesKept) rates.erase(rates.begin());
+    rates.push_back(rate.code);
+  };
+  note(up_rates_, message.up);
+  note(down_rates_, message.down);
+  remove(now, from);
+}
+
+wire::RateCode V2Seeder::median(const std::vector<uint8_t>& rates) const {
+  if (rates.empty()) return {};
+  std::vector<uint8_t> sorted = rates;
+  const auto middle = sorted.begin() + static_cast<ptrdiff_t>(sorted.size() / 2);
+  std::ranges::nth_element(sorted, middle);
+  return {*middle};
+}
+
+void V2Seeder::remove(Instant now, Neighbour& neighbour) {
+  gone_[static_cast<uint32_t>(neighbour.id)] = now;
+  core_.remove_neighbour(now, neighbour);
+}
+
+bool V2Seeder::make_room(Instant now) {
+  if (core_.neighbours().size() < seeder_.neighbours_max) return true;
+  forget_old(now);
+  return core_.neighbours().size() < seeder_.neighbours_max;
+}
+
+// Who says no BYE is forgotten when it must have left.
+void V2Seeder::forget_old(Instant now) {
+  const bool many = join_rate(now) > kTokenRateMax;
+  const Duration stays = scale(lifetime_, many ? 1.5 : 4) + milliseconds(500);
+  while (!listed_.empty()) {
+    const Listed& oldest = listed_.front();
+    Neighbour* neighbour = core_.find(oldest.id);
+    if (neighbour != nullptr) {
+      const bool silent = now - neighbour->heard > std::max(stays, seconds(2));
+      if (!silent && now - oldest.at <= seconds(60)) break;
+      remove(now, *neighbour);
+    }
+    gone_.erase(static_cast<uint32_t>(oldest.id));
+    listed_.pop_front();
+  }
+}
+
+void V2Seeder::advance(Instant now) {
+  if (next_sweep_ <= now) {
+    forget_old(now);
+    next_sweep_ = core_.neighbours().empty() ? Instant::never() : now + milliseconds(250);
+  }
+  serve(now);
+}
+
+Instant V2Seeder::next_deadline() const {
+  Instant next = std::min(next_idle_, next_sweep_);
+  if (!joins_.empty() || !queue_.empty()) next = std::min(next, uplink_.ready_at());
+  return next;
+}
+
+void V2Seeder::close(Instant now) {
+  while (!core_.neighbours().empty()) {
+    Neighbour& neighbour = *core_.neighbours().back();
+    core_.send(now, Lane::kControl, neighbour, wire::Bye{});
+    remove(now, neighbour);
+  }
+}
+
+}  // namespace
+
+std::unique_ptr<SeederProfile> make_v2_seeder(const SeederOptions& options,
+                                              content::SiteCatalog& catalog,
+                                              Transport& transport) {
+  return std::make_unique<V2Seeder>(options, catalog, transport);
+}
+
+}  // namespace fb::roulette
