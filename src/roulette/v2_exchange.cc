@@ -205,18 +205,18 @@ Neighbour* V2Exchange::on_greet(Instant now, const Endpoint& from, wire::Token t
     core_.drop(Drop::kHalfOpenFull);
     return nullptr;
   }
-  const auto again = std::ranges::find_if(half_open_, [&](const HalfOpen& e) {
+  auto stranger = std::ranges::find_if(half_open_, [&](const HalfOpen& e) {
     return e.endpoint == from && e.token_out == message.reply_token;
   });
-  if (again == half_open_.end()) {
+  if (stranger == half_open_.end()) {
     half_open_.push_back({from, message.name, core_.new_token(), message.reply_token, message.any,
                           message.its_class, message.classes, now});
+    stranger = half_open_.end() - 1;
   }
-  const HalfOpen& stranger = again == half_open_.end() ? half_open_.back() : *again;
   Neighbour nobody;  // for an answer on no account at all
   nobody.partner = std::make_unique<Partner>();
   wire::Greeted answer;
-  answer.reply_token = stranger.token_in;
+  answer.reply_token = stranger->token_in;
   const Object* about = object(message.state.file);
   if (about == nullptr) about = current();
   answer.state = state_for(now, nobody, about, 0);
@@ -662,12 +662,7 @@ void V2Exchange::advance(Instant now) {
 }
 
 Instant V2Exchange::next_deadline() const {
-  Instant next = next_tick_;
-  const bool has_wanted = std::ranges::any_of(core_.neighbours(), [](const auto& n) {
-    return !n->partner->wanted.empty() || n->partner->any_in > 0;
-  });
-  if (has_wanted && next != Instant::never()) next = std::min(next, uplink_.ready_at());
-  return next;
+  return std::min(next_tick_, next_give_);
 }
 
 void V2Exchange::tick(Instant now) {
@@ -794,7 +789,7 @@ void V2Exchange::leave(Instant now, Duration lifetime) {
   early_.clear();
   dead_.clear();
   admitted_ = false;
-  next_tick_ = Instant::never();
+  next_tick_ = next_give_ = Instant::never();
   seeks_ = repairs_ = 0;
 }
 

@@ -168,6 +168,7 @@ class V2Exchange final : public Exchange {
   uint8_t farewell_ = 255;
   bool admitted_ = false;
   Instant next_tick_ = Instant::never();
+  Instant next_give_ = Instant::never();
   Instant last_progress_{};
   Instant last_seek_{};
   Instant last_repair_{};

@@ -38,7 +38,14 @@ uint8_t V2Exchange::waiting() const {
 
 void V2Exchange::give(Instant now) {
   if (!admitted_ || objects_.empty()) return;
-  while ((uplink_.ready(now) || !core_.config.v2.pacing) && give_one(now)) {
+  // With nobody to give to, the next tick or datagram will see.
+  next_give_ = Instant::never();
+  for (;;) {
+    if (!uplink_.ready(now) && core_.config.v2.pacing) {
+      next_give_ = uplink_.ready_at();
+      return;
+    }
+    if (!give_one(now)) return;
   }
 }
 

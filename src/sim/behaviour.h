@@ -9,20 +9,14 @@
 #include "base/units.h"
 #include "roulette/config.h"
 #include "sim/scenario.h"
-#include "wire/message.h"
+#include "wire/decode.h"
 
 namespace fb::sim {
 
-// Where the payload of DATA begins, behind header, file, chunk and flag.
-inline constexpr size_t kDataPayloadAt = 25;
-
-// The payload of a DATA message; nothing for every other datagram.
+// The payload of a DATA or PIECE message; nothing for every other datagram.
 [[nodiscard]] inline std::optional<ByteCount> data_payload(std::span<const uint8_t> datagram) {
-  if (datagram.size() <= kDataPayloadAt ||
-      datagram[1] != static_cast<uint8_t>(wire::MessageType::kData)) {
-    return {};
-  }
-  return ByteCount{datagram.size() - kDataPayloadAt};
+  const auto at = wire::chunk_bytes_at(datagram);
+  return at ? std::optional(ByteCount{datagram.size() - *at}) : std::nullopt;
 }
 
 // What such a visitor's node is told.
@@ -38,11 +32,12 @@ inline void adapt(Behaviour behaviour, roulette::RouletteConfig& config) {
   if (behaviour == Behaviour::kHonest || datagram.size() < wire::kHeaderSize) return true;
   const auto type = static_cast<wire::MessageType>(datagram[1]);
   if (behaviour == Behaviour::kPolluter) {
-    if (data_payload(datagram)) datagram[kDataPayloadAt] ^= 0x55;
+    if (const auto at = wire::chunk_bytes_at(datagram)) datagram[*at] ^= 0x55;
     return true;
   }
   // No data, no offers.
-  return type != wire::MessageType::kData && type != wire::MessageType::kFirstHandshakeReply;
+  return type != wire::MessageType::kData && type != wire::MessageType::kFirstHandshakeReply &&
+         type != wire::MessageType::kPiece;
 }
 
 }  // namespace fb::sim

@@ -15,6 +15,14 @@ std::unique_ptr<content::Storage> storage_of(const WorldContent& content,
                                             record.geometry.chunk_size);
 }
 
+// For repair chunks; a node of profile classic has no use for it.
+std::unique_ptr<content::Storage> repair_of(const WorldContent& content,
+                                            const content::FileRecord& record) {
+  if (!content.site) return nullptr;
+  return std::make_unique<ReferenceStorage>(content.site->repair_bytes(record.id),
+                                            record.geometry.chunk_size);
+}
+
 }  // namespace
 
 void Visit::begin(Instant now, roulette::PeerNode& node, const WorldContent& content,
@@ -35,7 +43,7 @@ void Visit::on_found(Instant now, roulette::PeerNode& node, const WorldContent& 
   file->id = record.id;
   file->sha256 = record.sha256;
   file->size = {record.geometry.length};
-  file->download = node.download(now, record, storage_of(content, record));
+  file->download = node.download(now, record, storage_of(content, record), repair_of(content, record));
 }
 
 void Visit::on_ready(Instant now, const roulette::MetachunkReady& ready) {

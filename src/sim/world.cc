@@ -129,7 +129,10 @@ void World::arrive(uint32_t number) {
   if (sabotage && its_class.behaviour == Behaviour::kHonest) sabotage(options.config);
   adapt(its_class.behaviour, options.config);
   options.config.linger = its_class.linger;
-  if (scenario_.peers_know_uplink) options.config.uplink = its_class.link.up;
+  if (scenario_.peers_know_uplink) {
+    options.config.uplink = its_class.link.up;
+    options.config.downlink = its_class.link.down;
+  }
   options.seeder = seeder_endpoint();
   options.key = attachment_ != nullptr ? attachment_->key : content_.site->public_key();
   SecretRng::from_number(host.plan.secret_number).fill(options.secret);

@@ -393,4 +393,21 @@ std::expected<Datagram, DecodeError> decode(std::span<const uint8_t> datagram) {
   return out;
 }
 
+std::optional<size_t> chunk_bytes_at(std::span<const uint8_t> datagram) {
+  const auto header = decode_header(datagram);
+  if (!header) return {};
+  Reader in(datagram.subspan(kHeaderSize));
+  if (header->type == MessageType::kData) {
+    in.take(15);
+  } else if (header->type == MessageType::kPiece) {
+    get_state(in);
+    in.take(5);
+    get_names<kNewsMax>(in);
+  } else {
+    return {};
+  }
+  if (in.failed() || in.remaining() == 0) return {};
+  return datagram.size() - in.remaining();
+}
+
 }  // namespace fb::wire

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <expected>
+#include <optional>
 #include <span>
 
 #include "wire/message.h"
@@ -29,5 +30,9 @@ struct Datagram {
   Message message;  // its spans borrow the datagram
 };
 [[nodiscard]] std::expected<Datagram, DecodeError> decode(std::span<const uint8_t> datagram);
+
+// Where the bytes of the chunk begin in a DATA or PIECE; nothing for every other datagram. For who
+// watches datagrams without reading them whole.
+[[nodiscard]] std::optional<size_t> chunk_bytes_at(std::span<const uint8_t> datagram);
 
 }  // namespace fb::wire

@@ -40,6 +40,9 @@ class ChangingSite final : public content::SiteCatalog {
   std::span<const uint8_t> manifest(std::string_view path) override {
     return site_->manifest(path);
   }
+  std::optional<content::FileId> first_object(std::string_view path) override {
+    return site_->first_object(path);
+  }
   std::optional<content::Geometry> object(content::FileId id) override { return site_->object(id); }
   size_t read_chunk(content::FileId id, uint32_t chunk, std::span<uint8_t> out) override {
     return site_->read_chunk(id, chunk, out);
