@@ -8,6 +8,7 @@ namespace {
 constexpr uint64_t kMillisecond = 1'000'000;
 constexpr uint64_t kMinute = 60'000 * kMillisecond;
 constexpr uint64_t kMib = uint64_t{1} << 20;
+constexpr uint64_t kV2TabMax = 255 * 256;  // a datagram tells it in units of 256 bytes, in a byte
 constexpr uint64_t kTableMax = 1'000'000;  // no table of a node is sensibly larger
 
 // One protocol constant with bounds.
@@ -99,6 +100,74 @@ void add_joining(SettingTable& t, roulette::RouletteConfig& c) {
       "A fetch without any progress for this long fails.");
 }
 
+void add_v2_admission(SettingTable& t, roulette::V2Config& c) {
+  row(t, "v2.contacts", &c.contacts, 1, wire::kContactsMax,
+      "How many members the seeder names to a newcomer, as long as its uplink affords it.");
+  row(t, "v2.contacts_min", &c.contacts_min, 1, wire::kContactsMax,
+      "How many it names when newcomers come in crowds.");
+  row(t, "v2.introductions", &c.introductions, 0, 0,
+      "A contact that did not answer is told of the newcomer, so that both their NATs open.");
+  row(t, "v2.seeder_push", &c.seeder_push, 0, wire::kWantsMax,
+      "How many chunks a newcomer gets of the seeder unasked, at most.");
+}
+
+void add_v2_pulling(SettingTable& t, roulette::V2Config& c) {
+  row(t, "v2.window", &c.window, kMillisecond, kMinute,
+      "So much is asked for at a time: what the downlink carries in this.");
+  row(t, "v2.window_min", &c.window_min, 1, 4096,
+      "At least so many chunks are asked for at a time.");
+  row(t, "v2.per_neighbour", &c.per_neighbour, 1, wire::kWantsMax,
+      "So many chunks are asked of one neighbour at a time, at most.");
+  row(t, "v2.any", &c.any, 0, 255,
+      "How many chunks a greeting asks for, whichever they are, before anything is known.");
+  row(t, "v2.timeout_min", &c.timeout_min, kMillisecond, kMinute,
+      "The shortest wait for a requested chunk, however quick the neighbour is.");
+  row(t, "v2.strikes", &c.strikes, 1, 100,
+      "A neighbour that let this many requests in a row pass is dead.");
+  row(t, "v2.endgame", &c.endgame, 0, 0,
+      "The last chunks are asked of several neighbours at once.");
+}
+
+void add_v2_giving(SettingTable& t, roulette::V2Config& c) {
+  row(t, "v2.tab_total", &c.tab_total, 1024, 16 * kMib,
+      "How many bytes all neighbours together may owe: shared out evenly among them.");
+  row(t, "v2.tab_min", &c.tab_min, 1024, kV2TabMax,
+      "One neighbour may owe at least this, however many there are.");
+  row(t, "v2.tab_max", &c.tab_max, 1024, kV2TabMax,
+      "One neighbour may owe at most this, however few there are.");
+  row(t, "v2.push", &c.push, 0, 0,
+      "An idle uplink sends chunks unasked to neighbours that lack many.");
+  row(t, "v2.newcomers_first", &c.newcomers_first, 0, 0,
+      "Neighbours that hold next to nothing get their first chunks before all others.");
+  row(t, "v2.complete_first", &c.complete_first, 0, 0,
+      "Then comes who lacks least. false: who has waited longest.");
+  row(t, "v2.pacing", &c.pacing, 0, 0,
+      "Chunks wait for the uplink inside the peer, where what is urgent overtakes them.");
+}
+
+void add_v2_overlay(SettingTable& t, roulette::V2Config& c) {
+  row(t, "v2.referrals", &c.referrals, 0, 0,
+      "Neighbours are asked for more neighbours. false: only the seeder names them.");
+  row(t, "v2.useful_min", &c.useful_min, 0, 256,
+      "With fewer neighbours that have something for us, more are sought.");
+  row(t, "v2.stall", &c.stall, kMillisecond, kMinute,
+      "A peer without new chunks for this long asks the seeder.");
+}
+
+// A table of its own, after all keys of [roulette].
+void add_v2(SettingTable& t, roulette::V2Config& c, RouletteRole role) {
+  row(t, "v2.repair", &c.repair, 0, 0,
+      "Chunks of Reed-Solomon repair are traded too. The same at all members.");
+  row(t, "v2.backlog", &c.backlog, 0, kMinute,
+      "So much of the uplink's time may wait in the line itself, where nothing overtakes it.");
+  t.find("roulette.v2.backlog")->zero = "nothing";
+  if (role != RouletteRole::kPeer) add_v2_admission(t, c);
+  if (role == RouletteRole::kSeeder) return;
+  add_v2_pulling(t, c);
+  add_v2_giving(t, c);
+  add_v2_overlay(t, c);
+}
+
 void add_bounds(SettingTable& t, roulette::RouletteConfig& c) {
   row(t, "uplink_queue", &c.uplink_queue, 2048, 64 * kMib,
       "How many bytes may wait for the uplink; what comes on top is dropped.");
@@ -122,7 +191,10 @@ void add_bounds(SettingTable& t, roulette::RouletteConfig& c) {
 void add_roulette_settings(SettingTable& table, roulette::RouletteConfig& config,
                            RouletteRole role) {
   row(table, "profile", &config.profile, 0, 0,
-      "The rules of the swarm; all its members must have the same. classic: those of the paper.");
+      "The rules of the swarm; all its members must have the same. classic: those of the paper, "
+      "handshakes before each burst. v2: each datagram carries all that its sender wants and "
+      "holds, Reed-Solomon chunks are traded too, and uplinks are filled unasked; keys in "
+      "[roulette.v2].");
   if (role != RouletteRole::kPeer) add_referrals(table, config);
   if (role != RouletteRole::kSeeder) {
     add_overlay(table, config);
@@ -132,6 +204,7 @@ void add_roulette_settings(SettingTable& table, roulette::RouletteConfig& config
     add_joining(table, config);
   }
   add_bounds(table, config);
+  add_v2(table, config.v2, role);
 }
 
 std::vector<Complaint> check_roulette(SettingTable& table, const roulette::RouletteConfig& config) {
@@ -153,6 +226,8 @@ std::vector<Complaint> check_roulette(SettingTable& table, const roulette::Roule
   order("burst_initial", config.burst_initial > config.burst_max, "burst_max");
   order("handshake_timeout_min", config.handshake_timeout_min > config.handshake_timeout,
         "handshake_timeout");
+  order("v2.contacts_min", config.v2.contacts_min > config.v2.contacts, "v2.contacts");
+  order("v2.tab_min", config.v2.tab_min > config.v2.tab_max, "v2.tab_max");
   return out;
 }
 
