@@ -7,7 +7,6 @@
 #include "cli/load_summary.h"
 #include "cli/quantity.h"
 #include "cli/report.h"
-#include "sim/checker.h"
 
 namespace fb::cli {
 namespace {
@@ -97,7 +96,7 @@ void add_traffic(std::string& out, const LoadSummary& s) {
   if (u.count == 0) return;
   add(out, "up/download",
       fmt::format("mean {:.2f}, p95 {:.2f}, max {:.2f}; beyond download + {}: {}", u.mean, u.p95,
-                  u.max, for_people(sim::promise_of(s.scenario.roulette)), broken));
+                  u.max, for_people(s.scenario.roulette.upload_promise), broken));
 }
 
 void add_drops(std::string& out, const LoadSummary& s) {

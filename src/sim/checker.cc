@@ -3,21 +3,6 @@
 #include <algorithm>
 
 namespace fb::sim {
-namespace {
-
-// docs/protocol.md: the largest tab of profile v2, and what a visitor may give before it got any.
-constexpr ByteCount kV2TabMax = kib(16);
-constexpr ByteCount kV2Promise = kib(8);
-
-}  // namespace
-
-ByteCount promise_of(const roulette::RouletteConfig& rules) {
-  switch (rules.profile) {
-    case wire::Profile::kClassic: return rules.upload_promise;
-    case wire::Profile::kV2: return std::max(kV2Promise, rules.upload_promise);
-  }
-  return {};
-}
 
 // How much may have been sent. Each session has a tab of its own: a neighbour that comes back under
 // another token is another one to who serves it.
@@ -29,7 +14,7 @@ uint64_t Checker::allowed(const PairAccount& account) const {
       const uint64_t share = got * rules_.tab_percent / 100;
       return got + (account.sessions == 1 ? std::max(tab, share) : share + tab * account.sessions);
     }
-    case wire::Profile::kV2: return got + kV2TabMax.bytes * account.sessions;
+    case wire::Profile::kV2: return got + rules_.v2.tab_max.bytes * account.sessions;
   }
   return 0;
 }
@@ -50,7 +35,7 @@ void Checker::on_pair_sent(Duration at, uint32_t peer, PairAccount& account, wir
 }
 
 void Checker::on_total_sent(Duration at, uint32_t peer, uint64_t sent, uint64_t received) {
-  if (sent <= received + promise_of(rules_).bytes) return;
+  if (sent <= received + rules_.upload_promise.bytes) return;
   fail("promise", at,
        "visitor " + std::to_string(peer) + " has sent " + std::to_string(sent) +
            " bytes and got " + std::to_string(received));
@@ -66,9 +51,10 @@ void Checker::on_footprint(Duration at, const std::string& who, const roulette::
   };
   within(has.neighbours, places, " neighbours");
   within(has.strangers, rules_.half_open_max, " strangers");
-  // A fast line's queue holds 100 ms, and control may use a quarter more (pacer.h).
+  // A fast line's queue holds 100 ms, and control may use a quarter more (pacer.h). In profile v2
+  // what waits is not a datagram yet.
   const uint64_t queue =
-      uplink.limited()
+      uplink.limited() && rules_.profile == wire::Profile::kClassic
           ? std::max(rules_.uplink_queue, uplink.bytes_in(milliseconds(100))).bytes * 5 / 4
           : 0;
   within(has.queued, queue, " bytes waiting to be sent");

@@ -49,9 +49,6 @@ class PairAccounts {
   std::vector<PairAccount> accounts_;
 };
 
-// What a visitor may send in all beyond what it got.
-[[nodiscard]] ByteCount promise_of(const roulette::RouletteConfig& rules);
-
 class Checker {
  public:
   // Borrows the rules as they ought to be.

@@ -37,6 +37,11 @@ class DatagramPool {
   [[nodiscard]] std::span<uint8_t> bytes(uint32_t index) const {
     return {slots_[index].data, slots_[index].size};
   }
+  // Keeps its first `size` bytes, at most all.
+  void shorten(uint32_t index, size_t size) {
+    FB_CHECK(size <= slots_[index].size);
+    slots_[index].size = static_cast<uint16_t>(size);
+  }
   [[nodiscard]] const Endpoint& other(uint32_t index) const { return slots_[index].other; }
   [[nodiscard]] uint32_t from(uint32_t index) const { return slots_[index].from; }
   void release(uint32_t index) {

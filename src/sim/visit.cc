@@ -43,7 +43,8 @@ void Visit::on_found(Instant now, roulette::PeerNode& node, const WorldContent& 
   file->id = record.id;
   file->sha256 = record.sha256;
   file->size = {record.geometry.length};
-  file->download = node.download(now, record, storage_of(content, record), repair_of(content, record));
+  file->download = node.download(now, record, storage_of(content, record),
+                                 repair_of(content, record));
 }
 
 void Visit::on_ready(Instant now, const roulette::MetachunkReady& ready) {

@@ -209,23 +209,22 @@ void World::transmit(Host& from, const Endpoint& to, std::span<const uint8_t> by
   const Behaviour behaviour = from.number == 0
                                   ? Behaviour::kHonest
                                   : scenario_.classes[from.plan.peer_class].behaviour;
-  if (!misbehave(behaviour, pool_.bytes(slot))) {
-    pool_.release(slot);
-    return;
-  }
+  const ByteCount size{misbehave(behaviour, pool_.bytes(slot))};
+  if (size == ByteCount{}) return pool_.release(slot);
+  pool_.shorten(slot, size.bytes);
   ++sent_;
-  const auto data = data_payload(bytes);
+  const auto data = data_payload(pool_.bytes(slot));
   if (data) from.data_sent += data->bytes;
   if (data && from.number != 0 && behaviour == Behaviour::kHonest) {
     check_sent(from, target, bytes, *data);
   }
-  const auto left = from.up.pass(now_, {bytes.size()});
+  const auto left = from.up.pass(now_, size);
   if (!left) {
     ++network_.drops.uplink_queue;
     pool_.release(slot);
     return;
   }
-  if (from.number != 0) peers_sent_ += ByteCount{bytes.size()} + kHeaders;
+  if (from.number != 0) peers_sent_ += size + kHeaders;
   // Its departure matters to nobody but its arrival: one event does for both.
   const Network::Passage passage =
       network_.pass(*left, {from.number, &from.plan}, end_of(target), pool_.bytes(slot));
@@ -474,7 +473,7 @@ void World::check_peer(Host& host) {
   record.chunks_from_seeder = {stats.chunk_bytes_from_seeder};
   record.chunks_duplicate = {stats.chunk_bytes_duplicate};
   record.promise_broken =
-      host.data_sent > stats.chunk_bytes_received + promise_of(scenario_.roulette).bytes;
+      host.data_sent > stats.chunk_bytes_received + scenario_.roulette.upload_promise.bytes;
   const uint64_t useful = stats.chunk_bytes_received - stats.chunk_bytes_duplicate;
   if (useful > host.useful) {
     useful_ += ByteCount{useful - host.useful};

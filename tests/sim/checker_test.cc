@@ -65,15 +65,18 @@ TEST_CASE("what may be sent, to the byte, in both profiles") {
     uint64_t received;
     std::vector<wire::Token> sessions;  // by which it is reached, one after the other
     uint64_t allowed;
+    ByteCount tab_max = kib(16);
   };
   using enum wire::Profile;
   for (const Row& row : {Row{kClassic, 0, {1}, 4096}, Row{kClassic, 10'000, {1}, 19'000},
                          Row{kClassic, 1'000, {1, 2}, 1'000 + 900 + 8192},
                          Row{kV2, 0, {1}, 16'384}, Row{kV2, 100'000, {1}, 116'384},
-                         Row{kV2, 1'000, {1, 2, 3}, 1'000 + 3 * 16'384}}) {
+                         Row{kV2, 1'000, {1, 2, 3}, 1'000 + 3 * 16'384},
+                         Row{kV2, 1'000, {1, 2}, 1'000 + 2 * 5'000, ByteCount{5'000}}}) {
     CAPTURE(static_cast<int>(row.profile), row.received, row.sessions.size());
     roulette::RouletteConfig rules;
     rules.profile = row.profile;
+    rules.v2.tab_max = row.tab_max;
     Checker checker(rules);
     PairAccount account{.other = 9, .received = row.received};
     for (const wire::Token token : row.sessions) checker.on_pair_sent({}, 1, account, token, 0);
@@ -88,19 +91,21 @@ TEST_CASE("what may be sent, to the byte, in both profiles") {
 }
 
 TEST_CASE("the promise, to the byte, in both profiles") {
-  for (const auto& [profile, promise] :
-       {std::pair{wire::Profile::kClassic, 4096U}, {wire::Profile::kV2, 8192U}}) {
-    roulette::RouletteConfig rules;
-    rules.profile = profile;
-    CHECK(promise_of(rules).bytes == promise);
-    Checker checker(rules);
-    RunResult result;
-    checker.on_total_sent({}, 1, 1'000 + promise, 1'000);
-    checker.move_to(result);
-    CHECK(violation_of(result).empty());
-    checker.on_total_sent({}, 1, 1'001 + promise, 1'000);
-    checker.move_to(result);
-    CHECK(noticed(result, "promise"));
+  for (const auto profile : {wire::Profile::kClassic, wire::Profile::kV2}) {
+    for (const uint64_t promise : {uint64_t{0}, uint64_t{5'000}, kib(8).bytes}) {
+      roulette::RouletteConfig rules;
+      CHECK(rules.upload_promise == kib(8));
+      rules.profile = profile;
+      rules.upload_promise = {promise};
+      Checker checker(rules);
+      RunResult result;
+      checker.on_total_sent({}, 1, 1'000 + promise, 1'000);
+      checker.move_to(result);
+      CHECK(violation_of(result).empty());
+      checker.on_total_sent({}, 1, 1'001 + promise, 1'000);
+      checker.move_to(result);
+      CHECK(noticed(result, "promise"));
+    }
   }
 }
 
@@ -129,6 +134,24 @@ TEST_CASE("a crowd of neighbours beyond the bound is noticed") {
     c.seek_interval = milliseconds(10);
   });
   CHECK(noticed(result, "memory"));
+}
+
+TEST_CASE("what may wait to be sent: of v2 nothing, of classic a queue behind a known uplink") {
+  const auto too_many = [](wire::Profile profile, BitRate uplink, uint64_t queued) {
+    roulette::RouletteConfig rules;
+    rules.profile = profile;
+    Checker checker(rules);
+    checker.on_footprint({}, "visitor 1", {1, 0, queued}, 48, uplink);
+    RunResult result;
+    checker.move_to(result);
+    return noticed(result, "memory");
+  };
+  const uint64_t most = kib(64).bytes * 5 / 4;
+  CHECK_FALSE(too_many(wire::Profile::kClassic, {800'000}, most));
+  CHECK(too_many(wire::Profile::kClassic, {800'000}, most + 1));
+  CHECK(too_many(wire::Profile::kClassic, {}, 1));
+  CHECK(too_many(wire::Profile::kV2, {800'000}, 1));
+  CHECK_FALSE(too_many(wire::Profile::kV2, {800'000}, 0));
 }
 
 TEST_CASE("bytes that are not the site's are noticed") {
