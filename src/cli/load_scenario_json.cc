@@ -111,6 +111,32 @@ Json faults_json(const sim::FaultSpec& faults) {
           {"partition_share", faults.partition_share}};
 }
 
+Json v2_json(const roulette::V2Config& v) {
+  return {{"repair", v.repair},
+          {"contacts", v.contacts},
+          {"contacts_min", v.contacts_min},
+          {"introductions", v.introductions},
+          {"seeder_push", v.seeder_push},
+          {"window_s", v.window.seconds()},
+          {"window_min", v.window_min},
+          {"per_neighbour", v.per_neighbour},
+          {"any", v.any},
+          {"timeout_min_s", v.timeout_min.seconds()},
+          {"strikes", v.strikes},
+          {"endgame", v.endgame},
+          {"tab_total_bytes", v.tab_total.bytes},
+          {"tab_min_bytes", v.tab_min.bytes},
+          {"tab_max_bytes", v.tab_max.bytes},
+          {"push", v.push},
+          {"newcomers_first", v.newcomers_first},
+          {"complete_first", v.complete_first},
+          {"pacing", v.pacing},
+          {"backlog_s", v.backlog.seconds()},
+          {"referrals", v.referrals},
+          {"useful_min", v.useful_min},
+          {"stall_s", v.stall.seconds()}};
+}
+
 Json roulette_json(const roulette::RouletteConfig& r) {
   return {{"degree_min", r.degree_min},
           {"degree_max", r.degree_max},
@@ -196,28 +222,32 @@ Json scenario_json(const sim::Scenario& scenario) {
   seeder["paced"] = scenario.seeder_paced;
   const sim::StopSpec& stop = scenario.stop;
   const sim::NetworkSpec& network = scenario.network;
-  return {{"content", content_json(scenario.content)},
-          {"seeder", std::move(seeder)},
-          {"arrivals", arrivals_json(scenario.arrivals)},
-          {"stop",
-           {{"rule", name_of(stop.rule)},
-            {"peers", stop.peers},
-            {"duration_s", stop.duration.seconds()},
-            {"drain", stop.drain},
-            {"limit_s", stop.limit.seconds()}}},
-          {"warm_up_s", scenario.warm_up.seconds()},
-          {"peers_know_uplink", scenario.peers_know_uplink},
-          {"network",
-           {{"access_min_s", network.access_min.seconds()},
-            {"access_max_s", network.access_max.seconds()},
-            {"plane_s", network.plane.seconds()},
-            {"loss", network.loss},
-            {"duplicate", network.duplicate},
-            {"reorder", network.reorder},
-            {"corrupt", network.corrupt}}},
-          {"faults", faults_json(scenario.faults)},
-          {"roulette", roulette_json(scenario.roulette)},
-          {"expect", expect_json(scenario.expect)}};
+  Json out = {{"content", content_json(scenario.content)},
+              {"seeder", std::move(seeder)},
+              {"arrivals", arrivals_json(scenario.arrivals)},
+              {"stop",
+               {{"rule", name_of(stop.rule)},
+                {"peers", stop.peers},
+                {"duration_s", stop.duration.seconds()},
+                {"drain", stop.drain},
+                {"limit_s", stop.limit.seconds()}}},
+              {"warm_up_s", scenario.warm_up.seconds()},
+              {"peers_know_uplink", scenario.peers_know_uplink},
+              {"network",
+               {{"access_min_s", network.access_min.seconds()},
+                {"access_max_s", network.access_max.seconds()},
+                {"plane_s", network.plane.seconds()},
+                {"loss", network.loss},
+                {"duplicate", network.duplicate},
+                {"reorder", network.reorder},
+                {"corrupt", network.corrupt}}},
+              {"faults", faults_json(scenario.faults)},
+              {"roulette", roulette_json(scenario.roulette)}};
+  if (scenario.roulette.profile == wire::Profile::kV2) {
+    out["roulette_v2"] = v2_json(scenario.roulette.v2);
+  }
+  out["expect"] = expect_json(scenario.expect);
+  return out;
 }
 
 }  // namespace fb::cli

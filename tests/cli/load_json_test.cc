@@ -76,6 +76,10 @@ TEST_CASE("profiles by name", "[load_json]") {
   CHECK(profile() == "classic");
   scenario.roulette.profile = wire::Profile::kV2;
   CHECK(profile() == "v2");
+  scenario.roulette.v2.endgame = false;
+  const auto json = nlohmann::json::parse(to_json(summarise(scenario, {})));
+  CHECK(json["scenario"]["roulette_v2"]["endgame"] == false);
+  CHECK(json["scenario"]["roulette_v2"]["push"] == true);
   scenario.client = sim::ClientKind::kHttp;
   CHECK(profile() == "http");
 }

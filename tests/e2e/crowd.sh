@@ -57,8 +57,8 @@ else
 fi
 
 [[ $(value promise_broken) == 0 ]] || fail 'visitors uploaded more than was promised'
-check "$(value upload_download_ratio.max) <= 1 + 4096 / $bytes + 1e-9" 'the largest ratio'
-ok "nobody uploaded more than download + 4 KiB (largest ratio $(value upload_download_ratio.max))"
+check "$(value upload_download_ratio.max) <= 1 + 8192 / $bytes + 1e-9" 'the largest ratio'
+ok "nobody uploaded more than download + 8 KiB (largest ratio $(value upload_download_ratio.max))"
 
 check "$(value seeder_bytes) <= 1.05 * $uplink / 8 * $(value seconds) + $queue" 'the uplink'
 ok "the seeder kept to its uplink: $(value seeder_bytes) bytes in $(value seconds) s"

@@ -66,7 +66,7 @@ TEST_CASE("500 visitors at 32 a second, as in the paper") {
   CHECK(violation_of(result).empty());
   CHECK(s.complete == peers);
   CHECK(s.mean_s < 12);
-  CHECK(s.most_over <= 4096);
+  CHECK(s.most_over <= Scenario{}.roulette.upload_promise.bytes);
   CHECK(s.from_seeder < s.received / (kSanitized ? 8 : 20));
   // The seeder keeps within its line: 800 kbit/s for as long as it ran.
   CHECK(static_cast<double>(result.seeder_sent.bytes) <=
@@ -103,7 +103,7 @@ TEST_CASE("loss, duplication, reordering and corruption only cost time") {
   const RunResult result = run(scenario, seed);
   CHECK(violation_of(result).empty());
   CHECK(summary_of(result).complete == peers);
-  CHECK(summary_of(result).most_over <= 4096);
+  CHECK(summary_of(result).most_over <= scenario.roulette.upload_promise.bytes);
 }
 
 TEST_CASE("half of the peers die every five seconds, the others complete") {
@@ -298,7 +298,7 @@ TEST_CASE("lines that change in mid-transfer, and lines that are shared, only co
   events = {};
   events.cross_up = {500'000};
   const double shared = mean();
-  CHECK(shared > 1.2 * plain);
+  CHECK(shared > 1.1 * plain);
   events.cross_for = milliseconds(500);
   CHECK(mean() < shared);
 }
