@@ -11,7 +11,7 @@
 #include "cli/commands.h"
 #include "cli/log.h"
 #include "cli/peer_start.h"
-#include "cli/quantity.h"
+#include "cli/report.h"
 #include "cli/service_notify.h"
 #include "cli/signals.h"
 #include "cli/swarm_client.h"
@@ -97,9 +97,8 @@ ExitCode gateway(const Arguments& arguments) {
   (*server)->stop();
   (*swarm)->stop();
   const auto node = (*swarm)->snapshot().node;
-  log_info(fmt::format("{} requests; downloaded {}, uploaded {}", (*server)->stats().requests,
-                       for_people(ByteCount{node.chunk_bytes_received}),
-                       for_people(ByteCount{node.chunk_bytes_sent})));
+  log_info(fmt::format("{} requests; {}", (*server)->stats().requests,
+                       traffic_text(node, config.roulette.upload_promise)));
   return ExitCode::kOk;
 }
 

@@ -67,6 +67,10 @@ void print_summary(const GetReport& report) {
              report.skipped == 0 ? "" : fmt::format("; {} already here", report.skipped));
 }
 
+void print_traffic(const GetReport& report) {
+  fmt::print(stderr, "{}\n", traffic_text(report.node, report.upload_promise));
+}
+
 ExitCode get(const Arguments& arguments) {
   const Instant started = engine::monotonic_now();
   auto start = start_peer(arguments, kName);
@@ -106,8 +110,10 @@ ExitCode get(const Arguments& arguments) {
   GetReport report = mirror.report();
   report.took = engine::monotonic_now() - started;
   report.node = (*runtime)->snapshot().node;
+  report.upload_promise = config.roulette.upload_promise;
   print_failures(report);
   if (progress.on_terminal() && report.failed.empty()) print_summary(report);
+  if (progress.on_terminal()) print_traffic(report);
   if (arguments.has("json")) fmt::print("{}", to_json(report));
   return mirror.exit_code();
 }

@@ -11,6 +11,7 @@
 #include <span>
 #include <system_error>
 
+#include "cli/quantity.h"
 #include "cli/report_json.h"
 #include "content/file_handle.h"
 
@@ -70,6 +71,7 @@ std::string to_json(const GetReport& r) {
                {"bytes_from_peers", r.node.chunk_bytes_received - from_seeder},
                {"uploaded", r.node.chunk_bytes_sent},
                {"downloaded", r.node.chunk_bytes_received},
+               {"upload_promise_bytes", r.upload_promise.bytes},
                {"neighbours_met", r.node.neighbours_met},
                {"seconds", r.took.seconds()},
                {"upload_download_ratio", ratio(r.node)},
@@ -89,9 +91,17 @@ std::string to_json(const GatewayReport& r) {
                {"readers_waiting", r.readers_waiting},
                {"uploaded", r.node.chunk_bytes_sent},
                {"downloaded", r.node.chunk_bytes_received},
+               {"upload_promise_bytes", r.upload_promise.bytes},
                {"upload_download_ratio", ratio(r.node)},
                {"node", node_json(r.node)},
                {"engine", engine_json(r.engine)}});
+}
+
+std::string traffic_text(const roulette::NodeStats& node, ByteCount upload_promise) {
+  return fmt::format("downloaded {}, uploaded {}; never more than was downloaded{}",
+                     for_people(ByteCount{node.chunk_bytes_received}),
+                     for_people(ByteCount{node.chunk_bytes_sent}),
+                     upload_promise == ByteCount{} ? "" : " + " + for_people(upload_promise));
 }
 
 std::string drops_text(const roulette::DropCounters& drops) {

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "base/time.h"
+#include "base/units.h"
 #include "engine/udp_engine.h"
 #include "roulette/stats.h"
 
@@ -35,7 +36,8 @@ struct SeedReport {
 
 // Keys: schema, program, files (fetched now), skipped (identical already), bytes (of files
 // fetched), bytes_from_seeder, bytes_from_peers, uploaded, downloaded (all of chunks),
-// neighbours_met, seconds, upload_download_ratio, drops, failed [{path, reason}].
+// upload_promise_bytes (uploaded is never more than downloaded and this), neighbours_met, seconds,
+// upload_download_ratio, drops, failed [{path, reason}].
 struct GetReport {
   struct Failed {
     std::string path;
@@ -44,6 +46,7 @@ struct GetReport {
   uint64_t files = 0;
   uint64_t skipped = 0;
   uint64_t bytes = 0;
+  ByteCount upload_promise;
   Duration took;
   roulette::NodeStats node;
   std::vector<Failed> failed;
@@ -51,7 +54,7 @@ struct GetReport {
 [[nodiscard]] std::string to_json(const GetReport& report);
 
 // Keys: schema, program, link, in_swarm, files_held, files_fetching, memory_bytes, disk_bytes,
-// readers_waiting, uploaded, downloaded, upload_download_ratio, node, engine.
+// readers_waiting, uploaded, downloaded, upload_promise_bytes, upload_download_ratio, node, engine.
 struct GatewayReport {
   std::string link;
   bool in_swarm = false;
@@ -60,10 +63,15 @@ struct GatewayReport {
   uint64_t memory_bytes = 0;
   uint64_t disk_bytes = 0;
   uint64_t readers_waiting = 0;
+  ByteCount upload_promise;
   roulette::NodeStats node;
   engine::EngineStats engine;
 };
 [[nodiscard]] std::string to_json(const GatewayReport& report);
+
+// What the visitor gave for what it got, in chunks, and what it was promised: "downloaded 9.8 MiB,
+// uploaded 8.1 MiB; never more than was downloaded + 8 KiB".
+[[nodiscard]] std::string traffic_text(const roulette::NodeStats& node, ByteCount upload_promise);
 
 // "tit_for_tat 3, queue_full 1"; empty when nothing was dropped.
 [[nodiscard]] std::string drops_text(const roulette::DropCounters& drops);

@@ -71,6 +71,7 @@ std::expected<std::unique_ptr<SwarmClient>, std::string> SwarmClient::start(
 
 SwarmClient::SwarmClient(const PeerConfig& config, std::string link)
     : link_(std::move(link)),
+      upload_promise_(config.roulette.upload_promise),
       core_({.memory = config.memory, .disk = config.disk, .temporary = config.temporary}),
       line_(std::make_shared<Line>()) {}
 
@@ -106,6 +107,7 @@ std::string SwarmClient::status_json() const {
                                .memory_bytes = figures.memory_bytes,
                                .disk_bytes = figures.disk_bytes,
                                .readers_waiting = figures.readers_waiting,
+                               .upload_promise = upload_promise_,
                                .node = snapshot.node,
                                .engine = snapshot.engine});
 }

@@ -37,6 +37,7 @@ class SwarmClient final : public web::Swarm {
   SwarmClient(const PeerConfig& config, std::string link);
 
   std::string link_;
+  ByteCount upload_promise_;
   SwarmCore core_;
   std::shared_ptr<Line> line_;
   std::unique_ptr<PeerRuntime> runtime_;

@@ -25,17 +25,36 @@ TEST_CASE("a get's report has its promised keys", "[report]") {
   report.node.chunk_bytes_from_seeder = 400;
   report.node.chunk_bytes_sent = 500;
   report.node.drops.add(roulette::Drop::kTitForTat);
+  report.upload_promise = kib(8);
   report.failed.push_back({"a\"b\xff.txt", "gone"});
   const std::string json = to_json(report);
   INFO(json);
   for (const char* part :
        {"\"schema\": 1", "\"files\": 3", "\"bytes_from_seeder\": 400", "\"bytes_from_peers\": 600",
-        "\"uploaded\": 500", "\"downloaded\": 1000", "\"upload_download_ratio\": 0.5",
+        "\"uploaded\": 500", "\"downloaded\": 1000", "\"upload_promise_bytes\": 8192",
+        "\"upload_download_ratio\": 0.5",
         "\"tit_for_tat\": 1", "\"neighbours_met\": 0", "\"seconds\": 0.0",
         "\"path\": \"a\\\"b\xef\xbf\xbd.txt\"", "\"reason\": \"gone\""}) {
     INFO(part);
     CHECK(has(json, part));
   }
+}
+
+TEST_CASE("what a visitor gave, and what it was promised", "[report]") {
+  roulette::NodeStats node;
+  node.chunk_bytes_received = kib(100).bytes;
+  node.chunk_bytes_sent = kib(90).bytes;
+  CHECK(traffic_text(node, kib(8)) ==
+        "downloaded 100 KiB, uploaded 90 KiB; never more than was downloaded + 8 KiB");
+  CHECK(traffic_text(node, {}) ==
+        "downloaded 100 KiB, uploaded 90 KiB; never more than was downloaded");
+  GatewayReport gateway;
+  gateway.upload_promise = kib(8);
+  gateway.node = node;
+  const std::string json = to_json(gateway);
+  CHECK(has(json, "\"uploaded\": 92160"));
+  CHECK(has(json, "\"downloaded\": 102400"));
+  CHECK(has(json, "\"upload_promise_bytes\": 8192"));
 }
 
 TEST_CASE("a seeder's report has all counters", "[report]") {
