@@ -55,7 +55,8 @@ void SeederDesk::on_digest_request(Instant now, Neighbour& from,
 // Hashed once: under attack everybody asks for the same ones.
 std::optional<uint64_t> SeederDesk::digest_of(content::FileId file, uint32_t chunk) {
   const auto key = std::pair(file, chunk);
-  if (const auto known = digest_cache_.find(key); known != digest_cache_.end()) return known->second;
+  const auto known = digest_cache_.find(key);
+  if (known != digest_cache_.end()) return known->second;
   const auto geometry = catalog_.object(file);
   const bool classic = core_.config.profile == wire::Profile::kClassic;  // knows no repair chunks
   if (!geometry || (classic && geometry->is_repair(chunk))) return {};

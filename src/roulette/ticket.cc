@@ -1,6 +1,6 @@
 #include "roulette/ticket.h"
 
-#include <sodium.h>
+#include <sodium/crypto_shorthash.h>
 
 #include <algorithm>
 
