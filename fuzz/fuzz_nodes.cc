@@ -77,7 +77,9 @@ struct Path {
   uint64_t received = 0;
   uint64_t sent = 0;
   bool proven = false;
-  std::set<Token> tokens;  // that the node asked this address to use
+  std::set<Token> tokens;  // that the node asked this address to use, and tickets to it
+  Token trading = 0;       // by which this address trades with it
+  uint16_t heard = 0;      // the sequence of the last datagram that went there
   std::set<uint64_t> nonces;
   std::set<wire::Cookie> cookies;
   // The last message of each type that went there, as bytes: strangers answer them.
@@ -99,6 +101,8 @@ class Observer final : public roulette::Transport {
   Observer(World& world, size_t place) : world_(world), place_(place) {}
   void send(const Endpoint& to, std::span<const uint8_t> datagram) override;
   void on_delivery(const Endpoint& from, std::span<const uint8_t> datagram);
+  // This address was given a ticket to the node, which proves it as the node's own word would.
+  void on_ticket(const Endpoint& holder, Token ticket) { paths[holder].tokens.insert(ticket); }
 
   std::map<Endpoint, Path> paths;
 
@@ -129,6 +133,8 @@ class World {
     if ((flags & 2) != 0) config.relay_unverified = false;
     if ((flags & 4) != 0) config.linger = seconds(5);
     config.degree_max = (flags & 8) != 0 ? 4 : 32;
+    if ((flags & 32) != 0) config.profile = wire::Profile::kV2;
+    profile_ = config.profile;
     contact_window_ = config.contact_window;
     roulette::SeederOptions seeder;
     seeder.config = config;
@@ -144,6 +150,11 @@ class World {
       peer.secret = {static_cast<uint8_t>(i + 1)};
       peer.choice_seed = i;
       peer.prefix = i;
+      // The last one came to the wrong swarm.
+      if ((flags & 64) != 0 && i + 1 == kRealNodes) {
+        peer.config.profile = profile_ == wire::Profile::kV2 ? wire::Profile::kClassic
+                                                             : wire::Profile::kV2;
+      }
       peers_[i - 1].node = std::make_unique<roulette::PeerNode>(peer, observers_[i]);
     }
   }
@@ -164,10 +175,17 @@ class World {
       }
     }
   }
+  // `holder` was told by the seeder how to reach the node at `endpoint`.
+  void on_ticket(const Endpoint& holder, const Endpoint& endpoint, Token ticket) {
+    for (size_t place = 0; place < kRealNodes; ++place) {
+      if (endpoint_of(place) == endpoint) observers_[place].on_ticket(holder, ticket);
+    }
+  }
+  [[nodiscard]] wire::Profile profile() const { return profile_; }
   // First contacts that a peer may have made with one address by now: rule 2, five sendings each
-  // (the first and four more) of the longest HELLO.
+  // (the first and four more) of the longest HELLO or GREET.
   [[nodiscard]] uint64_t contact_allowance() const {
-    constexpr uint64_t kHelloMax = 128;
+    constexpr uint64_t kHelloMax = 256;
     const auto windows = static_cast<uint64_t>(now_.ns / contact_window_.ns) + 2;
     return windows * 3 * 5 * kHelloMax;
   }
@@ -314,7 +332,112 @@ class World {
       reply(from, to, w->seeder_name, hello);
     } else if (std::holds_alternative<wire::RecommendRequest>(asked->message)) {
       reply(from, to, token_of(path), wire::Recommendation{referrals()});
+    } else {
+      answer_trader(from, to, path, asked->message, wrong);
     }
+  }
+
+  // The same under profile v2.
+  void answer_trader(size_t from, size_t to, const Path& path, const wire::Message& asked,
+                     bool wrong) {
+    if (const auto* m = std::get_if<wire::Admit>(&asked)) {
+      reply(from, to, m->ticket, greeting(from));
+      for (const wire::Contact& contact : m->contacts) {
+        for (size_t place = 1; place < kRealNodes; ++place) {
+          if (endpoint_of(place) == contact.endpoint && place != from) {
+            reply(from, place, contact.ticket, greeting(from));
+          }
+        }
+      }
+    } else if (const auto* g = std::get_if<wire::Greet>(&asked)) {
+      wire::Greeted greeted;
+      greeted.reply_token = kStrangerToken + from;
+      greeted.state = state(path);
+      greeted.have = maps();
+      reply(from, to, g->reply_token, greeted);
+    } else if (const auto* r = std::get_if<wire::Greeted>(&asked)) {
+      reply(from, to, r->reply_token, control(path));
+    } else if (const auto* c = std::get_if<wire::Control>(&asked)) {
+      give_pieces(from, to, path, c->state, wrong);
+    } else if (const auto* p = std::get_if<wire::Piece>(&asked)) {
+      give_pieces(from, to, path, p->state, wrong);
+      reply(from, to, path.trading, control(path));
+    }
+  }
+
+  void give_pieces(size_t from, size_t to, const Path& path, const wire::TradeState& asked,
+                   bool wrong) {
+    const auto geometry = site().object(asked.file);
+    if (!geometry) return;
+    const FileId file = asked.file;
+    for (const wire::ChunkName name : asked.wants.span()) {
+      if (name.block >= geometry->block_count() ||
+          name.position >= geometry->block_size(name.block)) {
+        continue;
+      }
+      const uint32_t id = geometry->id_at(name.block, name.position);
+      std::array<uint8_t, content::kChunkSizeMax> bytes{};
+      const size_t length = site().read_chunk(file, id, bytes);
+      if (length == 0) continue;
+      if (wrong) bytes[id % length] ^= 1;
+      wire::Piece piece;
+      piece.state = state(path);
+      piece.state.file = file;
+      piece.chunk = name;
+      piece.pushed = choices_.u8() >= 192;
+      piece.verified = !wrong;
+      piece.grant = choices_.u8();
+      piece.bytes = std::span(bytes).first(length);
+      reply(from, to, path.trading, piece);
+    }
+  }
+
+  wire::Greet greeting(size_t from) {
+    wire::Greet out;
+    out.profile = profile_;
+    out.reply_token = kStrangerToken + from;
+    out.name = kStrangerName + from;
+    out.any = choices_.u8();
+    if (choices_.u8() < 64) out.path = kPaths[choices_.below(kPaths.size())];
+    out.state = state(Path{});
+    return out;
+  }
+
+  // Mostly a state that fits in with what came before.
+  wire::TradeState state(const Path& path) {
+    wire::TradeState out;
+    out.sequence = choices_.u8() < 240 ? ++sequence_ : choices_.u16();
+    out.heard = path.heard;
+    out.clock = choices_.u8();
+    out.delay = choices_.u8();
+    out.received = choices_.u16() << 4U;
+    out.room = choices_.u8();
+    out.tab = choices_.u8();
+    out.want_referrals = choices_.u8() >= 128;
+    out.file = pick_file();
+    for (size_t n = choices_.below(8); n > 0; --n) {
+      out.wants.add({static_cast<uint16_t>(choices_.u8() % 3), choices_.u8()});
+    }
+    return out;
+  }
+
+  std::vector<wire::BlockMap> maps() {
+    std::vector<wire::BlockMap> out;
+    for (size_t n = choices_.below(wire::kBlockMapsMax + 1); n > 0; --n) {
+      const uint8_t block = choices_.u8();
+      const uint64_t bits = choices_.u8() < 128 ? ~uint64_t{0} : choices_.u64();
+      out.push_back({static_cast<uint16_t>(block < 240 ? block % 3 : block << 8),
+                     {bits, choices_.u8(), bits >> 1U, choices_.u8()}});
+    }
+    return out;
+  }
+
+  wire::Control control(const Path& path) {
+    wire::Control out;
+    out.state = state(path);
+    out.whole = intervals();
+    out.have = maps();
+    return out;
   }
 
   void give_chunks(size_t from, size_t to, const Path& path, const wire::SecondHandshake& request,
@@ -435,7 +558,9 @@ class World {
   wire::Message make_message(size_t to, size_t from) {
     const Token mine = kStrangerToken + from;
     const Token name = kStrangerName + from + (choices_.u8() % 4) * 16;
-    const auto profile = choices_.u8() < 240 ? wire::Profile::kClassic : wire::Profile::kV2;
+    const auto other =
+        profile_ == wire::Profile::kV2 ? wire::Profile::kClassic : wire::Profile::kV2;
+    const auto profile = choices_.u8() < 240 ? profile_ : other;
     const std::string path(kPaths[choices_.below(kPaths.size())]);
     const uint16_t request = choices_.u8();
     switch (1 + choices_.u8() % (wire::kMessageTypes - 1)) {
@@ -469,7 +594,7 @@ class World {
       case 11: return wire::NoFile{pick_file(), request};
       case 12: return wire::RecommendRequest{pick_file()};
       case 13: return wire::Recommendation{referrals()};
-      case 14: return wire::Bye{choices_.u32()};
+      case 14: return wire::Bye{choices_.u32(), {choices_.u8()}, {choices_.u8()}};
       case 15: return wire::PathChallenge{choices_.u64()};
       case 16: {
         const auto& nonces = observers_[to].paths[endpoint_of(from)].nonces;
@@ -486,8 +611,64 @@ class World {
         }
         return message;
       }
-      default:
+      case 20:
         return wire::Refused{static_cast<wire::RefusedReason>(1 + choices_.below(2)), profile};
+      default: return make_trading_message(profile, path, mine, name, to, from);
+    }
+  }
+
+  wire::Message make_trading_message(wire::Profile profile, const std::string& path, Token mine,
+                                     Token name, size_t to, size_t from) {
+    const Path& between = observers_[to].paths[endpoint_of(from)];
+    switch (choices_.below(6)) {
+      case 0: {
+        wire::Admit out{choices_.u64(), choices_.u8(), choices_.u8() >= 128, choices_.u8() >= 128,
+                        choices_.u8(), choices_.u8(), {choices_.u8()}, {choices_.u8()}, {}};
+        for (const wire::Referral& each : referrals()) {
+          out.contacts.push_back({each.endpoint, each.name});
+        }
+        return out;
+      }
+      case 1: {
+        wire::Greet out = greeting(from);
+        out.profile = profile;
+        out.reply_token = mine;
+        out.name = name;
+        out.path = path;
+        out.classes = static_cast<uint8_t>(1 + choices_.below(12));
+        out.its_class = static_cast<uint8_t>(choices_.below(out.classes));
+        out.have = maps();
+        return out;
+      }
+      case 2: {
+        wire::Greeted out;
+        out.reply_token = mine;
+        out.state = state(between);
+        out.whole = intervals();
+        out.have = maps();
+        return out;
+      }
+      case 3: return control(between);
+      case 4: {
+        static constexpr std::array<uint8_t, 1> kByte{};
+        wire::Piece out;
+        out.state = state(between);
+        out.chunk = {static_cast<uint16_t>(choices_.u8() % 3), choices_.u8()};
+        out.pushed = choices_.u8() >= 128;
+        out.verified = choices_.u8() >= 128;
+        out.grant = choices_.u8();
+        while (out.news.count < choices_.below(wire::kNewsMax + 1)) {
+          out.news.add({choices_.u8(), choices_.u8()});
+        }
+        const auto bytes = choices_.take(1 + choices_.u8());
+        out.bytes = bytes.empty() ? std::span<const uint8_t>(kByte) : bytes;
+        return out;
+      }
+      default:
+        return wire::Introduce{endpoint_of(choices_.below(kPlaces)),
+                               !names_.empty() && choices_.u8() < 128
+                                   ? names_[choices_.u8() % names_.size()]
+                                   : name};
     }
   }
 
@@ -594,6 +775,8 @@ class World {
   }
 
   fuzz::Choices& choices_;
+  wire::Profile profile_{};
+  uint16_t sequence_ = 0;  // of the strangers' datagrams, one count for all
   Instant now_{};
   Duration contact_window_{};
   std::array<Observer, kRealNodes> observers_;
@@ -623,6 +806,26 @@ void Observer::send(const Endpoint& to, std::span<const uint8_t> datagram) {
     path.tokens.insert(r->reply_token);
   } else if (const auto* c = std::get_if<wire::PathChallenge>(&decoded->message)) {
     path.nonces.insert(c->nonce);
+  } else if (const auto* g = std::get_if<wire::Greet>(&decoded->message)) {
+    path.tokens.insert(g->reply_token);
+    path.trading = g->reply_token;
+    path.heard = g->state.sequence;
+  } else if (const auto* d = std::get_if<wire::Greeted>(&decoded->message)) {
+    path.tokens.insert(d->reply_token);
+    path.trading = d->reply_token;
+    path.heard = d->state.sequence;
+  } else if (const auto* k = std::get_if<wire::Control>(&decoded->message)) {
+    path.heard = k->state.sequence;
+  } else if (const auto* p = std::get_if<wire::Piece>(&decoded->message)) {
+    path.heard = p->state.sequence;
+  } else if (const auto* a = std::get_if<wire::Admit>(&decoded->message)) {
+    if (a->ticket != 0) path.tokens.insert(a->ticket);
+    for (const wire::Contact& one : a->contacts) world_.on_ticket(to, one.endpoint, one.ticket);
+  } else if (const auto* e = std::get_if<wire::Recommendation>(&decoded->message)) {
+    // Peers tell names, which are no secret; the seeder of profile v2 tells tickets.
+    if (place_ == 0 && world_.profile() == wire::Profile::kV2) {
+      for (const wire::Referral& one : e->referrals) world_.on_ticket(to, one.endpoint, one.name);
+    }
   }
   judge(to, path);
   world_.launch(place_, to, datagram);

@@ -54,6 +54,42 @@ struct Bounds {
   void operator()(const wire::Digests& m) const {
     FB_HOLDS(!m.digests.empty() && m.digests.size() <= wire::kDigestsMax);
   }
+  template <size_t Max>
+  static void names(const wire::ChunkNames<Max>& names) {
+    FB_HOLDS(names.count <= Max);
+  }
+  static void maps(const std::vector<wire::BlockMap>& maps) {
+    FB_HOLDS(maps.size() <= wire::kBlockMapsMax);
+  }
+  static void state(const wire::TradeState& state) {
+    FB_HOLDS(state.received < 1U << 24U);
+    names(state.wants);
+  }
+  void operator()(const wire::Admit& m) const {
+    FB_HOLDS(m.contacts.size() <= wire::kContactsMax);
+  }
+  void operator()(const wire::Greet& m) const {
+    FB_HOLDS(m.path.size() <= datagram.size());
+    FB_HOLDS(m.its_class < m.classes);
+    state(m.state);
+    maps(m.have);
+  }
+  void operator()(const wire::Greeted& m) const {
+    state(m.state);
+    intervals(m.whole);
+    maps(m.have);
+  }
+  void operator()(const wire::Control& m) const {
+    state(m.state);
+    intervals(m.whole);
+    maps(m.have);
+  }
+  void operator()(const wire::Piece& m) const {
+    state(m.state);
+    names(m.news);
+    inside(m.bytes);
+    FB_HOLDS(!m.bytes.empty() && m.bytes.size() <= content::kChunkSizeMax);
+  }
   void operator()(const auto&) const {}
 };
 
@@ -69,6 +105,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   FB_HOLDS(header->type == datagram->header.type && header->to == datagram->header.to);
   FB_HOLDS(datagram->message.index() + 1 == static_cast<size_t>(header->type));
   std::visit(Bounds{input}, datagram->message);
+  const bool has_chunk = std::holds_alternative<wire::Data>(datagram->message) ||
+                         std::holds_alternative<wire::Piece>(datagram->message);
+  FB_HOLDS(wire::chunk_bytes_at(input).has_value() == has_chunk);
 #ifdef FB_PLANTED_BUG
   // The rig must find this: no seed holds it, a mutation or two away it is there.
   if (const auto* bye = std::get_if<wire::Bye>(&datagram->message)) {

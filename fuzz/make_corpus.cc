@@ -62,7 +62,45 @@ Corpus wire_corpus() {
   const Bytes payload = numbered(content::kChunkSizeMax);
   const Bytes part = numbered(wire::kManifestPartSize);
 
+  wire::TradeState state;
+  state.sequence = 7;
+  state.clock = 40'000;
+  state.heard = 3;
+  state.received = 5120;
+  state.room = 90;
+  state.tab = 16;
+  state.file = file;
+  wire::TradeState asking = state;
+  for (const uint8_t position : Numbers{0, 1, 128, 255}) asking.wants.add({3, position});
+  asking.wants.add({65535, 0});
+  asking.want_referrals = true;
+  const std::vector<wire::BlockMap> maps{
+      {0, {~0ULL, 0, 1, 0}}, {7, {0, 0, 0, 1ULL << 63U}}, {8, {}}};
+  wire::Piece piece;
+  piece.state = asking;
+  piece.chunk = {3, 130};
+  piece.verified = true;
+  piece.news.add({3, 2});
+  piece.bytes = std::span(payload).first(64);
+  wire::Piece longest;
+  longest.state = state;
+  longest.pushed = true;
+  longest.grant = 32;
+  longest.bytes = payload;
+
   const std::vector<std::pair<std::string, wire::Message>> messages{
+      {"join-v2", wire::Join{wire::Profile::kV2, 1, 2, {}, "index.html"}},
+      {"admit", wire::Admit{9, 200, true, true, 12, 255, {54}, {91}, {{v4, 77}, {v6, 78}}}},
+      {"admit-alone", wire::Admit{9, 0, false, false, 0, 0, {}, {}, {}}},
+      {"greet", wire::Greet{wire::Profile::kV2, 1, 2, "index.html", 3, 2, 10, state, maps}},
+      {"greet-bare", wire::Greet{wire::Profile::kV2, 1, 2, {}, 0, 0, 1, {}, {}}},
+      {"greeted", wire::Greeted{3, state, few, maps}},
+      {"control", wire::Control{asking, many, maps}},
+      {"control-bare", wire::Control{state, {}, {}}},
+      {"piece", piece},
+      {"piece-longest", longest},
+      {"introduce-v4", wire::Introduce{v4, 77}},
+      {"introduce-v6", wire::Introduce{v6, 78}},
       {"join-padded", wire::Join{wire::Profile::kClassic, 1, 2, {}, "index.html"}},
       {"join-cookie", wire::Join{wire::Profile::kClassic, 1, 2, cookie, "index.html"}},
       {"join-bare", wire::Join{wire::Profile::kV2, 1, 2, cookie, ""}},
@@ -84,7 +122,7 @@ Corpus wire_corpus() {
       {"no-file", wire::NoFile{file, 6}},
       {"recommend-request", wire::RecommendRequest{file}},
       {"recommendation", wire::Recommendation{referrals}},
-      {"bye", wire::Bye{12345}},
+      {"bye", wire::Bye{12345, {54}, {91}}},
       {"path-challenge", wire::PathChallenge{0xabcdef}},
       {"path-response", wire::PathResponse{0xabcdef}},
       {"not-now", wire::NotNow{file, 6}},
@@ -201,7 +239,7 @@ Corpus nodes_corpus() {
   left.insert(left.end(), {kLeave, 0, 255, kPassTime, 255, kPlay, 9});
   out.emplace("honest", honest);
   out.emplace("honest-and-left", left);
-  for (const uint8_t flags : Numbers{1, 2, 4, 8, 16, 31}) {
+  for (const uint8_t flags : Numbers{1, 2, 4, 8, 16, 31, 32, 33, 44, 63, 64, 96}) {
     Bytes flagged = honest;
     flagged[0] = flags;
     out.emplace("honest-flags-" + std::to_string(flags), std::move(flagged));
@@ -227,6 +265,44 @@ Corpus nodes_corpus() {
     for (int i = 0; i < 4; ++i) joiner.insert(joiner.end(), {kAnswer, 0, from, 0, 0});
   }
   out.emplace("joiner", joiner);
+  // Profile v2: strangers join at the seeder beside two honest peers, greet by their tickets, and
+  // trade with whomever they reach; some give wrong bytes.
+  constexpr uint8_t kV2 = 32;
+  Bytes swarm = honest;
+  swarm[0] = kV2;
+  out.emplace("v2-honest-and-left", [&] {
+    Bytes both = left;
+    both[0] = kV2;
+    return both;
+  }());
+  for (const uint8_t from : Numbers{3, 4, 8}) {
+    swarm.insert(swarm.end(), {kCompose, 0, from, 0, 0, 0, 1, 0, 0});
+    swarm.insert(swarm.end(), {kAnswer, 0, from, 0});       // to ADMIT
+    swarm.insert(swarm.end(), {3, 100, 0, 1, 0, 0, 0, 0});  // its choices
+    for (const uint8_t to : Numbers{0, 1, 2}) {
+      for (int i = 0; i < 4; ++i) {
+        swarm.insert(swarm.end(), {kAnswer, to, from, 0, 0, 0, 0, 0, 0, 90, 16, 0, 1, 0, kPlay, 1});
+      }
+    }
+  }
+  swarm.insert(swarm.end(), {kPlay, 15});
+  out.emplace("v2-trader", swarm);
+  for (size_t i = 0; i + 3 < swarm.size(); ++i) {
+    if (swarm[i] == kAnswer && swarm[i + 1] > 0) swarm[i + 3] = 255;
+  }
+  out.emplace("v2-polluter", swarm);
+  // A stranger greets peer 1 by its mere name, again and again, and tries every message.
+  Bytes caller = honest;
+  caller[0] = kV2;
+  for (uint8_t type = 0; type < 26; ++type) {
+    for (const uint8_t to : Numbers{0, 1}) {
+      for (const uint8_t token : Numbers{0, 2, 4}) {
+        caller.insert(caller.end(), {kCompose, to, 5, token, 0, 0, 0, 0, type, type, 3, 0, 1, 0});
+        caller.insert(caller.end(), {kAnswer, to, 5, 0});
+      }
+    }
+  }
+  out.emplace("v2-caller", caller);
   return out;
 }
 

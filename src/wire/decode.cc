@@ -219,10 +219,13 @@ ChunkNames<Max> get_names(Reader& in) {
   ChunkNames<Max> out;
   const uint8_t count = in.u8();
   if (count > Max) in.fail();
+  std::optional<uint16_t> before;
   while (out.count < count && !in.failed()) {
     const uint16_t block = in.u16();
     const uint8_t run = in.u8();
     if (run == 0 || run > count - out.count) in.fail();
+    if (block == before) in.fail();  // one form for each list: it belongs to the run before
+    before = block;
     for (uint8_t i = 0; i < run && !in.failed(); ++i) out.add({block, in.u8()});
   }
   return out;

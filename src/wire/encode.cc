@@ -67,7 +67,9 @@ void put(Writer& out, const std::vector<BlockMap>& maps) {
   for (const BlockMap& map : maps) {
     out.u16(map.block);
     size_t bytes = 32;
-    const auto byte = [&](size_t i) { return static_cast<uint8_t>(map.bits[i / 8] >> (i % 8 * 8)); };
+    const auto byte = [&](size_t i) {
+      return static_cast<uint8_t>(map.bits[i / 8] >> (i % 8 * 8));
+    };
     while (bytes > 0 && byte(bytes - 1) == 0) --bytes;
     out.u8(static_cast<uint8_t>(bytes));
     for (size_t i = 0; i < bytes; ++i) out.u8(byte(i));

@@ -11,7 +11,8 @@ constexpr std::array<std::string_view, kMessageTypes> kTypeNames{
     "hello",      "hello_reply",    "first_handshake", "first_handshake_reply",
     "second_handshake", "data",     "no_file",         "recommend_request", "recommendation",
     "bye",        "path_challenge", "path_response",   "refused",          "not_now",
-    "digest_request", "digests"};
+    "digest_request", "digests",    "admit",           "greet",            "greeted",
+    "control",    "piece",          "introduce"};
 
 std::string hex_of(uint64_t number) {
   std::array<uint8_t, 8> bytes{};
@@ -79,6 +80,74 @@ Json json_of(const std::vector<Referral>& referrals) {
   return out;
 }
 
+// Pairs of block and position.
+template <size_t Max>
+ChunkNames<Max> names_of(const Json& list) {
+  ChunkNames<Max> out;
+  for (const Json& pair : list) {
+    REQUIRE(out.add({pair.at(0).get<uint16_t>(), pair.at(1).get<uint8_t>()}));
+  }
+  return out;
+}
+
+template <size_t Max>
+Json json_of(const ChunkNames<Max>& names) {
+  Json out = Json::array();
+  for (const ChunkName& name : names.span()) out.push_back({name.block, name.position});
+  return out;
+}
+
+// "held" has the bytes as they are sent: the lowest position first, without zeros at the end.
+std::vector<BlockMap> maps_of(const Json& list) {
+  std::vector<BlockMap> out;
+  for (const Json& item : list) {
+    BlockMap map{item.at("block").get<uint16_t>(), {}};
+    const Bytes held = from_hex(item.at("held").get<std::string>());
+    for (size_t i = 0; i < held.size(); ++i) {
+      map.bits.at(i / 8) |= uint64_t{held[i]} << (i % 8 * 8);
+    }
+    out.push_back(map);
+  }
+  return out;
+}
+
+Json json_of(const std::vector<BlockMap>& maps) {
+  Json out = Json::array();
+  for (const BlockMap& map : maps) {
+    Bytes held;
+    for (size_t i = 0; i < 32; ++i) {
+      held.push_back(static_cast<uint8_t>(map.bits.at(i / 8) >> (i % 8 * 8)));
+    }
+    while (!held.empty() && held.back() == 0) held.pop_back();
+    out.push_back({{"block", map.block}, {"held", to_hex(held)}});
+  }
+  return out;
+}
+
+TradeState state_of(const Json& f) {
+  TradeState out;
+  out.sequence = f.at("sequence").get<uint16_t>();
+  out.clock = f.at("clock").get<uint16_t>();
+  out.heard = f.at("heard").get<uint16_t>();
+  out.delay = f.at("delay").get<uint16_t>();
+  out.received = f.at("received").get<uint32_t>();
+  out.room = f.at("room").get<uint8_t>();
+  out.tab = f.at("tab").get<uint8_t>();
+  out.waiting = f.at("waiting").get<uint8_t>();
+  out.want_referrals = f.at("want_referrals").get<bool>();
+  out.file = file_of(f.at("file"));
+  out.wants = names_of<kWantsMax>(f.at("wants"));
+  return out;
+}
+
+Json json_of(const TradeState& state) {
+  return {{"sequence", state.sequence}, {"clock", state.clock}, {"heard", state.heard},
+          {"delay", state.delay}, {"received", state.received}, {"room", state.room},
+          {"tab", state.tab}, {"waiting", state.waiting},
+          {"want_referrals", state.want_referrals}, {"file", hex_of(state.file)},
+          {"wants", json_of(state.wants)}};
+}
+
 struct FieldsOf {
   Json operator()(const Join& m) const {
     return {{"profile", static_cast<int>(m.profile)}, {"reply_token", hex_of(m.reply_token)},
@@ -125,7 +194,9 @@ struct FieldsOf {
   }
   Json operator()(const RecommendRequest& m) const { return {{"file", hex_of(m.file)}}; }
   Json operator()(const Recommendation& m) const { return {{"referrals", json_of(m.referrals)}}; }
-  Json operator()(const Bye& m) const { return {{"lifetime_ms", m.lifetime_ms}}; }
+  Json operator()(const Bye& m) const {
+    return {{"lifetime_ms", m.lifetime_ms}, {"up", m.up.code}, {"down", m.down.code}};
+  }
   Json operator()(const PathChallenge& m) const { return {{"nonce", hex_of(m.nonce)}}; }
   Json operator()(const PathResponse& m) const { return {{"nonce", hex_of(m.nonce)}}; }
   Json operator()(const Refused& m) const {
@@ -142,7 +213,97 @@ struct FieldsOf {
     for (const uint64_t digest : m.digests) digests.push_back(hex_of(digest));
     return {{"file", hex_of(m.file)}, {"first", m.first}, {"digests", digests}};
   }
+  Json operator()(const Admit& m) const {
+    Json contacts = Json::array();
+    for (const Contact& contact : m.contacts) {
+      contacts.push_back({{"endpoint", contact.endpoint.to_string()},
+                          {"ticket", hex_of(contact.ticket)}});
+    }
+    return {{"ticket", hex_of(m.ticket)}, {"epoch", m.epoch}, {"polluted", m.polluted},
+            {"ask_manifest", m.ask_manifest}, {"grant", m.grant}, {"farewell", m.farewell},
+            {"up", m.up.code}, {"down", m.down.code}, {"contacts", contacts}};
+  }
+  Json operator()(const Greet& m) const {
+    return {{"profile", static_cast<int>(m.profile)}, {"reply_token", hex_of(m.reply_token)},
+            {"name", hex_of(m.name)}, {"any", m.any}, {"its_class", m.its_class},
+            {"classes", m.classes}, {"path", m.path}, {"state", json_of(m.state)},
+            {"have", json_of(m.have)}};
+  }
+  Json operator()(const Greeted& m) const {
+    return {{"reply_token", hex_of(m.reply_token)}, {"state", json_of(m.state)},
+            {"whole", json_of(m.whole)}, {"have", json_of(m.have)}};
+  }
+  Json operator()(const Control& m) const {
+    return {{"state", json_of(m.state)}, {"whole", json_of(m.whole)}, {"have", json_of(m.have)}};
+  }
+  Json operator()(const Piece& m) const {
+    return {{"state", json_of(m.state)}, {"chunk", {m.chunk.block, m.chunk.position}},
+            {"pushed", m.pushed}, {"verified", m.verified}, {"grant", m.grant},
+            {"news", json_of(m.news)}, {"bytes", to_hex(m.bytes)}};
+  }
+  Json operator()(const Introduce& m) const {
+    return {{"endpoint", m.endpoint.to_string()}, {"name", hex_of(m.name)}};
+  }
 };
+
+// Of profile v2.
+std::optional<Message> trading_message_of(const std::string& type, const Json& f, Bytes& bytes) {
+  const auto is = [&](MessageType candidate) { return type == type_name(candidate); };
+  const auto u8 = [&](const char* key) { return f.at(key).get<uint8_t>(); };
+  using enum MessageType;
+  if (is(kAdmit)) {
+    Admit out{number_of(f.at("ticket")), u8("epoch"), f.at("polluted").get<bool>(),
+              f.at("ask_manifest").get<bool>(), u8("grant"), u8("farewell"), {u8("up")},
+              {u8("down")}, {}};
+    for (const Json& item : f.at("contacts")) {
+      out.contacts.push_back({endpoint_of(item.at("endpoint")), number_of(item.at("ticket"))});
+    }
+    return out;
+  }
+  // Member by member: g++ 12 with -ftrivial-auto-var-init loses the wants of a state that is built
+  // in its place inside an aggregate.
+  if (is(kGreet)) {
+    Greet out;
+    out.profile = static_cast<Profile>(u8("profile"));
+    out.reply_token = number_of(f.at("reply_token"));
+    out.name = number_of(f.at("name"));
+    out.path = f.at("path").get<std::string>();
+    out.any = u8("any");
+    out.its_class = u8("its_class");
+    out.classes = u8("classes");
+    out.state = state_of(f.at("state"));
+    out.have = maps_of(f.at("have"));
+    return out;
+  }
+  if (is(kGreeted)) {
+    Greeted out;
+    out.reply_token = number_of(f.at("reply_token"));
+    out.state = state_of(f.at("state"));
+    out.whole = intervals_of(f.at("whole"));
+    out.have = maps_of(f.at("have"));
+    return out;
+  }
+  if (is(kControl)) {
+    Control out;
+    out.state = state_of(f.at("state"));
+    out.whole = intervals_of(f.at("whole"));
+    out.have = maps_of(f.at("have"));
+    return out;
+  }
+  if (is(kPiece)) {
+    Piece out;
+    out.state = state_of(f.at("state"));
+    out.chunk = {f.at("chunk").at(0).get<uint16_t>(), f.at("chunk").at(1).get<uint8_t>()};
+    out.pushed = f.at("pushed").get<bool>();
+    out.verified = f.at("verified").get<bool>();
+    out.news = names_of<kNewsMax>(f.at("news"));
+    out.grant = u8("grant");
+    out.bytes = bytes;
+    return out;
+  }
+  if (is(kIntroduce)) return Introduce{endpoint_of(f.at("endpoint")), number_of(f.at("name"))};
+  return {};
+}
 
 }  // namespace
 
@@ -190,7 +351,8 @@ Message message_of(const std::string& type, const Json& f, Bytes& bytes) {
                       intervals_of(f.at("offer"))};
   }
   if (is(kRecommendation)) return Recommendation{referrals_of(f.at("referrals"))};
-  if (is(kBye)) return Bye{f.at("lifetime_ms").get<uint32_t>()};
+  if (is(kBye)) return Bye{f.at("lifetime_ms").get<uint32_t>(), {u8("up")}, {u8("down")}};
+  if (auto trading = trading_message_of(type, f, bytes)) return *trading;
   if (is(kPathChallenge)) return PathChallenge{number_of(f.at("nonce"))};
   if (is(kPathResponse)) return PathResponse{number_of(f.at("nonce"))};
   if (is(kRefused)) return Refused{static_cast<RefusedReason>(u8("reason")), profile()};
