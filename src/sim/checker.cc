@@ -28,9 +28,9 @@ void Checker::on_pair_sent(Duration at, uint32_t peer, PairAccount& account, wir
   account.sent += bytes;
   if (account.sent > allowed(account)) {
     fail("tit_for_tat", at,
-         "visitor " + std::to_string(peer) + " has sent visitor " + std::to_string(account.other) +
-             " " + std::to_string(account.sent) + " bytes and got " +
-             std::to_string(account.received));
+         "visitor " + std::to_string(peer) + " has sent visitor " +
+             std::to_string(account.other - 1) + " " + std::to_string(account.sent) +
+             " bytes and got " + std::to_string(account.received));
   }
 }
 

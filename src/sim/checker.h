@@ -28,7 +28,7 @@ namespace fb::sim {
 
 // What one host gave another one and got from it, in payload of DATA.
 struct PairAccount {
-  uint32_t other = 0;
+  uint32_t other = 0;       // its host, one more than the visitor's number
   wire::Token session = 0;  // the token it was last reached by
   uint32_t sessions = 0;    // a new token begins a new account on the sender's side
   uint64_t sent = 0;

@@ -146,7 +146,7 @@ TEST_CASE("the promise to our own visitor holds over all neighbours") {
   Ledger ledger(config);
   Account a;
   Account b;
-  ledger.on_sent(a, host(1).address, 3 * 1024);
+  ledger.on_sent(a, host(1).address, config.upload_promise.bytes - 1024);
   REQUIRE_FALSE(ledger.refuses(kStart, b, host(2).address, 1024));
   ledger.on_sent(b, host(2).address, 1024);
   CHECK(ledger.refuses(kStart, b, host(2).address, 1) == Drop::kUploadPromise);

@@ -320,11 +320,11 @@ TEST_CASE("what is sent never exceeds what was received and the promise") {
     f.receive(host(1), seeder, f.data(request.chunks[i], request.request));
   }
   const auto two = f.answer_hello(host(2), 0x22, {});
-  for (uint16_t i = 0; i < 8; ++i) {
+  for (uint16_t i = 0; i < 12; ++i) {
     f.receive(host(2), two, wire::SecondHandshake{f.file(), i, {request.chunks[0]}});
   }
-  CHECK(f.peer->stats().chunk_bytes_sent == 6 * 1024);  // 2 received, and 4 KiB
-  CHECK(f.out.last<wire::NotNow>(host(2))->request == 7);
+  CHECK(f.peer->stats().chunk_bytes_sent == 10 * 1024);  // 2 received, and 8 KiB
+  CHECK(f.out.last<wire::NotNow>(host(2))->request == 11);
   CHECK(f.drops(Drop::kUploadPromise) == 2);
 }
 
