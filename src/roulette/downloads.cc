@@ -286,13 +286,21 @@ Download* Downloads::fetching(content::FileId object) {
   return found == active_.end() ? nullptr : *found;
 }
 
+// Of several, one that is complete, else the one that is being fetched: the others grow no more.
 Downloads::Held Downloads::find_store(content::FileId file) const {
+  Held best;
+  bool best_grows = false;
   for (const auto& download : all_) {
     for (const auto& store : download->stores()) {
-      if (store->info().id == file) return {store.get(), download->cautious};
+      if (store->info().id != file) continue;
+      if (store->complete()) return {store.get(), download->cautious};
+      const bool grows = std::ranges::find(active_, download.get()) != active_.end();
+      if (best.store != nullptr && (best_grows || !grows)) continue;
+      best = {store.get(), download->cautious};
+      best_grows = grows;
     }
   }
-  return {};
+  return best;
 }
 
 bool Downloads::knows(content::FileId file) { return find_store(file).store != nullptr; }

@@ -405,9 +405,8 @@ void PeerNode::forget(Instant now, DownloadId id) {
   Download* download = impl.downloads.find(id);
   if (download == nullptr) return;
   const content::FileId object = download->current().info().id;
-  impl.downloads.retire(id);
-  impl.exchange->on_object_ended(now, object);
   impl.downloads.remove(id);
+  impl.exchange->on_object_ended(now, object);
   impl.settle(now);
 }
 

@@ -184,9 +184,12 @@ Neighbour* V2Exchange::on_greet(Instant now, const Endpoint& from, wire::Token t
     }
     known = meet(now, from, message.name);
   }
-  if (known != nullptr) {
-    // Both called, or it calls again. Under our mere name only who was greeted by us is believed,
-    // and proves itself by our token in its answer.
+  // Both called, or it calls again. Under our mere name only who was greeted by us is believed, and
+  // proves itself by our token in its answer. Who has proved itself already is not to be cut off by
+  // somebody who forges its address: with another token it begins anew, as a stranger.
+  const bool forged = known != nullptr && !proven && known->proven &&
+                      known->token_out != message.reply_token;
+  if (known != nullptr && !forged) {
     known->name = message.name;
     known->token_out = message.reply_token;
     if (proven) core_.mark_proven(*known);
@@ -196,19 +199,22 @@ Neighbour* V2Exchange::on_greet(Instant now, const Endpoint& from, wire::Token t
   }
   const auto is_young = [now](const HalfOpen& e) { return now - e.since <= kHalfOpenLifetime; };
   half_open_.erase(half_open_.begin(), std::ranges::find_if(half_open_, is_young));
+  auto stranger = std::ranges::find_if(half_open_, [&](const HalfOpen& e) {
+    return e.endpoint == from && e.token_out == message.reply_token;
+  });
   const auto same = std::ranges::count_if(half_open_, [&](const HalfOpen& e) {
     return e.endpoint.address.limit_prefix() == from.address.limit_prefix();
   });
   const bool limited = !from.address.is_loopback() || core_.config.limit_loopback;
-  if (half_open_.size() >= core_.config.half_open_max ||
-      (limited && same >= kHalfOpenPerAddress)) {
-    core_.drop(Drop::kHalfOpenFull);
-    return nullptr;
-  }
-  auto stranger = std::ranges::find_if(half_open_, [&](const HalfOpen& e) {
-    return e.endpoint == from && e.token_out == message.reply_token;
-  });
   if (stranger == half_open_.end()) {
+    if (half_open_.size() >= core_.config.half_open_max) {
+      core_.drop(Drop::kHalfOpenFull);
+      return nullptr;
+    }
+    if (limited && same >= kHalfOpenPerAddress) {
+      core_.drop(Drop::kAddressLimit);
+      return nullptr;
+    }
     half_open_.push_back({from, message.name, core_.new_token(), message.reply_token, message.any,
                           message.its_class, message.classes, now});
     stranger = half_open_.end() - 1;
@@ -232,8 +238,9 @@ Neighbour* V2Exchange::on_greet(Instant now, const Endpoint& from, wire::Token t
 // It has proved its address, or answers to our own greeting.
 void V2Exchange::welcome_greeter(Instant now, Neighbour& from, const wire::Greet& message) {
   Partner& partner = *from.partner;
+  const bool again = partner.any_heard && partner.heard == message.state.sequence;
   read_state(now, from, message.state);
-  if (message.any > 0) {
+  if (message.any > 0 && !again) {
     partner.any_in = message.any;
     partner.in_class = message.its_class;
     partner.in_classes = message.classes;
@@ -250,9 +257,13 @@ void V2Exchange::welcome_greeter(Instant now, Neighbour& from, const wire::Greet
   if (about == nullptr) about = current();
   answer.state = state_for(now, from, about, 0);
   if (about != nullptr) {
-    answer.whole = whole_of(*about);
     answer.have = maps_of(*about);
-    partner.view(about->id).told = about->held;
+    if (from.proven) {
+      answer.whole = whole_of(*about);
+      partner.view(about->id).told = about->held;
+    } else {
+      answer.have.resize(std::min<size_t>(answer.have.size(), 1));  // not three times its size
+    }
   }
   send(now, from, Lane::kControl, answer);
   if (from.proven && !message.path.empty()) {
@@ -318,7 +329,8 @@ bool V2Exchange::on_message(Instant now, Neighbour& from, const wire::Message& m
   } else if (const auto* told = std::get_if<wire::Recommendation>(&message)) {
     on_recommendation(now, *told);
   } else if (const auto* introduce = std::get_if<wire::Introduce>(&message)) {
-    if (from.is_seeder) on_introduce(now, *introduce);
+    if (!from.is_seeder) return false;
+    on_introduce(now, *introduce);
   } else if (const auto* request = std::get_if<wire::ManifestRequest>(&message)) {
     for (auto part : link_.manifest_parts(request->path)) {
       part.request = request->request;
@@ -455,7 +467,13 @@ void V2Exchange::on_introduce(Instant now, const wire::Introduce& message) {
 
 void V2Exchange::on_download_began(Instant now) {
   for (Download* download : downloads_.active()) {
-    if (object(download->current().info().id) == nullptr) add_object(*download);
+    Object* known = object(download->current().info().id);
+    if (known == nullptr) {
+      add_object(*download);
+    } else if (!known->active) {  // fetched before, and once more
+      known->active = true;
+      rebuild(*known);
+    }
   }
   if (next_tick_ == Instant::never() && admitted_) next_tick_ = now + kTick;
   last_progress_ = now;
@@ -530,9 +548,11 @@ void V2Exchange::sync_block(Object& object, uint16_t block, const content::Chunk
 }
 
 void V2Exchange::rebuild(Object& object) {
-  const content::ChunkStore* store = downloads_.store_of(object.id);
+  const Download* download = downloads_.fetching(object.id);
+  const content::ChunkStore* store =
+      download != nullptr ? &download->current() : downloads_.store_of(object.id);
   if (store == nullptr) return;
-  object.cautious = downloads_.cautious(object.id);
+  object.cautious = download != nullptr ? download->cautious : downloads_.cautious(object.id);
   for (size_t block = 0; block < object.blocks.size(); ++block) {
     sync_block(object, static_cast<uint16_t>(block), *store);
   }
@@ -549,9 +569,10 @@ void V2Exchange::recount(Object& object) {
 
 void V2Exchange::on_object_ended(Instant /*now*/, content::FileId id) {
   if (Object* ended = object(id)) {
-    ended->active = false;
+    ended->active = downloads_.fetching(id) != nullptr;  // somebody else may want it still
     ended->open.clear();
     for (Block& block : ended->blocks) block.flying = {};
+    rebuild(*ended);
   }
   for (const auto& neighbour : core_.neighbours()) {
     std::erase_if(neighbour->partner->out, [&](const Outstanding& o) { return o.file == id; });

@@ -301,6 +301,8 @@ void V2Exchange::take(Instant now, Neighbour& from, const Early& piece) {
       core_.stats.chunk_bytes_duplicate += length;
       // It did what it was asked, so it is paid; what it pushed in vain is its own affair.
       if (!piece.pushed) partner.got += length;
+      sync_block(*of, piece.chunk.block, store);  // or it is asked for again and again
+      recount(*of);
       return useless(Drop::kDuplicateChunk);
     case Outcome::kOutOfRange:
       return useless(Drop::kBadChunk);

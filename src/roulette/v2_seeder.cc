@@ -28,6 +28,7 @@ constexpr size_t kAdmittedKept = 4096;
 constexpr Duration kAdmittedLately = milliseconds(300);  // a JOIN sent again is answered after this
 constexpr size_t kAdmitFixed = wire::kHeaderSize + 16;   // bytes of an ADMIT without contacts
 constexpr size_t kContactSize = 15;                      // over IPv4
+constexpr size_t kContactSizeV6 = 27;
 constexpr double kJoinShare = 0.8;                 // of the bytes an arrival, for its admission
 constexpr double kGrantRateMax = 150;              // joins a second; above, nobody asks us
 constexpr double kTicketRateMax = 450;             // joins a second that may be listed
@@ -284,7 +285,10 @@ void V2Seeder::admit(Instant now) {
   message.up = median(up_rates_);
   message.down = median(down_rates_);
   const uint64_t path = key_of(newcomer.path);
+  size_t size = kAdmitFixed;
   for (const Listed* one : choose(now, path, newcomer.name, count)) {
+    size += one->endpoint.address.is_v4() ? kContactSize : kContactSizeV6;
+    if (size > answer_max) break;
     message.contacts.push_back(
         {one->endpoint, make_ticket(one->key, newcomer.endpoint.address, message.epoch, one->name)});
   }
@@ -321,6 +325,13 @@ void V2Seeder::on_greet(Instant now, const Endpoint& from, wire::Token /*token*/
     neighbour->token_out = message.reply_token;
     neighbour->warned = desk_.polluted(now);
     core_.mark_proven(*neighbour);
+    if (listed_.size() >= 2 * size_t{seeder_.neighbours_max}) {
+      std::erase_if(listed_, [&](const Listed& l) {
+        return gone_.contains(static_cast<uint32_t>(l.id));
+      });
+      gone_.clear();
+    }
+    if (unserved_.size() >= seeder_.neighbours_max) unserved_.erase(unserved_.begin());
     listed_.push_back({neighbour->id, from, ticket_key(found->reply_token, found->name),
                        message.name, found->path, now});
     unserved_.push_back(neighbour->id);
