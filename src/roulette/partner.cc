@@ -9,6 +9,17 @@ uint16_t clock_of(Instant now) { return static_cast<uint16_t>(now.ns / 250'000);
 
 }  // namespace
 
+void Partner::begin_anew() {
+  any_heard = false;
+  heard = delay = 0;
+  got = acknowledged = 0;
+  sent.clear();
+  wanted.clear();
+  any_in = 0;
+  pushes_out = 0;
+  delay_base.reset();
+}
+
 void Partner::fill(Instant now, wire::TradeState& state) {
   if (++sequence == 0) ++sequence;
   state.sequence = sequence;

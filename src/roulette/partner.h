@@ -105,6 +105,8 @@ struct Partner {
   }
   [[nodiscard]] size_t asked() const { return out.size() + any_out; }
 
+  // It has another token for us than before, so it has met us anew, and its counts begin anew too.
+  void begin_anew();
   // The count, clock and echo of the next datagram to it.
   void fill(Instant now, wire::TradeState& state);
   // Takes in what a datagram of it says of ours; `sent_bytes` of chunks went to it so far. False

@@ -135,6 +135,11 @@ Neighbour* V2Exchange::meet(Instant now, const Endpoint& endpoint, wire::Token n
   return &neighbour;
 }
 
+void V2Exchange::set_token_out(Neighbour& neighbour, wire::Token token) {
+  if (neighbour.token_out != 0 && neighbour.token_out != token) neighbour.partner->begin_anew();
+  neighbour.token_out = token;
+}
+
 void V2Exchange::greet(Instant now, Neighbour& neighbour, const std::string& path) {
   wire::Greet message;
   message.reply_token = neighbour.token_in;
@@ -191,7 +196,7 @@ Neighbour* V2Exchange::on_greet(Instant now, const Endpoint& from, wire::Token t
                       known->token_out != message.reply_token;
   if (known != nullptr && !forged) {
     known->name = message.name;
-    known->token_out = message.reply_token;
+    set_token_out(*known, message.reply_token);
     if (proven) core_.mark_proven(*known);
     known->heard = now;
     welcome_greeter(now, *known, message);
@@ -348,7 +353,7 @@ bool V2Exchange::on_message(Instant now, Neighbour& from, const wire::Message& m
 void V2Exchange::on_greeted(Instant now, Neighbour& from, const wire::Greeted& message) {
   Partner& partner = *from.partner;
   const bool first = from.token_out == 0;
-  from.token_out = message.reply_token;
+  set_token_out(from, message.reply_token);
   core_.mark_proven(from);
   contacts_.forgive({from.endpoint.address.limit_prefix(), 0});
   if (first) partner.service = std::max(milliseconds(30), now - partner.born + milliseconds(20));
@@ -479,7 +484,8 @@ void V2Exchange::on_download_began(Instant now) {
   last_progress_ = now;
   for (const Early& piece : std::exchange(early_, {})) {
     if (Neighbour* from = core_.find(piece.from)) {
-      from->partner->got -= piece.bytes.size();  // counted again
+      uint64_t& got = from->partner->got;  // counted again
+      got -= std::min<uint64_t>(got, piece.bytes.size());
       take(now, *from, piece);
     }
   }

@@ -77,6 +77,7 @@ class V2Exchange final : public Exchange {
   // Meeting (v2_exchange.cc).
   Neighbour* meet(Instant now, const Endpoint& endpoint, wire::Token name,
                   wire::Token token_in = 0);
+  static void set_token_out(Neighbour& neighbour, wire::Token token);
   [[nodiscard]] Neighbour* find_contact(const Endpoint& endpoint, wire::Token name);
   bool may_contact(Instant now, const Endpoint& endpoint, wire::Token name);
   void contact_seeder(Instant now, const wire::Admit& admit);
@@ -128,6 +129,7 @@ class V2Exchange final : public Exchange {
   bool open_block(Object& object);
   void flush(Instant now);
   void forget_asked(Neighbour& neighbour);
+  void cancel(Object& object, uint16_t block);
   void settle_arrival(Instant now, Neighbour& from, content::FileId file, wire::ChunkName chunk,
                       bool pushed);
   void take(Instant now, Neighbour& from, const Early& piece);

@@ -97,6 +97,7 @@ bool V2Exchange::ask_one(Instant now, int64_t& room) {
     const bool last_third = wanted.missing * 10 < uint64_t{wanted.geometry.chunk_count()} * 3;
     for (size_t i = 0; i < wanted.open.size(); ++i) {
       const uint16_t block = wanted.open[i];
+      if (wanted.blocks[block].done) continue;  // the slack would be asked for again and again
       const uint32_t lack = needed(wanted, block) + kSlack;
       const uint32_t flying = wanted.blocks[block].flying.count();
       if (flying >= lack) continue;
@@ -245,6 +246,16 @@ void V2Exchange::forget_asked(Neighbour& neighbour) {
   }
 }
 
+// The block is whole: the next want lists leave out what was asked for beyond that.
+void V2Exchange::cancel(Object& object, uint16_t block) {
+  for (const auto& n : core_.neighbours()) {
+    std::erase_if(n->partner->out, [&](const Outstanding& o) {
+      return o.file == object.id && o.chunk.block == block;
+    });
+  }
+  object.blocks[block].flying = {};
+}
+
 // What came is no longer outstanding.
 void V2Exchange::settle_arrival(Instant now, Neighbour& from, content::FileId file,
                                 wire::ChunkName chunk, bool pushed) {
@@ -328,6 +339,7 @@ void V2Exchange::take(Instant now, Neighbour& from, const Early& piece) {
   } else {
     sync_block(*of, piece.chunk.block, store);
     recount(*of);
+    if (of->blocks[piece.chunk.block].done) cancel(*of, piece.chunk.block);
   }
   const bool opened = of->blocks[piece.chunk.block].done ||
                       std::ranges::find(of->open, piece.chunk.block) != of->open.end();

@@ -337,9 +337,10 @@ void V2Seeder::on_greet(Instant now, const Endpoint& from, wire::Token /*token*/
     unserved_.push_back(neighbour->id);
     if (next_sweep_ == Instant::never()) next_sweep_ = now + seconds(1);
   }
+  Partner& partner = *neighbour->partner;
+  if (neighbour->token_out != message.reply_token) partner.begin_anew();
   neighbour->token_out = message.reply_token;
   neighbour->heard = now;
-  Partner& partner = *neighbour->partner;
   partner.hear(now, message.state, neighbour->account.sent);
   if (rate <= kTokenRateMax || core_.rng.unit() * rate < kTokenRateMax) {
     wire::Greeted answer;

@@ -313,3 +313,33 @@ TEST_CASE("v2 seeder: digests of source and repair chunks, and a warning for new
   CHECK(digests->digests[5] == content::short_digest(repair.first(1024)));
   CHECK(f.join(host(8)).polluted);
 }
+
+TEST_CASE("v2 seeder: who has met it anew is heard, though it counts from 1 again") {
+  RouletteConfig config;
+  config.v2.seeder_push = 0;
+  config.uplink = {100'000'000};
+  Fixture f(config);
+  auto token = f.meet(host(1));
+  wire::Control control;
+  control.state.file = f.file();
+  for (uint16_t i = 2; i < 20; ++i) {
+    control.state.sequence = i;
+    f.receive(host(1), token, control);
+  }
+  f.now = f.now + seconds(1);
+  auto greet = greet_of(host(1));
+  greet.reply_token += 0x100;
+  f.receive(host(1), f.join(host(1)).ticket, greet);
+  token = f.out.last<wire::Greeted>(host(1))->reply_token;
+  f.out.sent.clear();
+  control.state.sequence = 2;
+  control.state.wants.add({0, 7});
+  f.receive(host(1), token, control);
+  f.now = f.now + milliseconds(10);
+  f.seeder->advance(f.now);
+  CHECK(std::ranges::any_of(f.out.sent, [](const auto& sent) {
+    const auto decoded = sent.decoded();
+    const auto* piece = std::get_if<wire::Piece>(&decoded.message);
+    return piece != nullptr && piece->chunk.position == 7 && !piece->pushed;
+  }));
+}

@@ -86,10 +86,12 @@ Scenario random_scenario(uint64_t seed) {
   return out;
 }
 
-// Lines that change or are shared, and whole pages, drawn by a generator of their own: seeds that
-// once failed stay the scenarios that they were.
+// Lines that change or are shared, whole pages and the profile, drawn by generators of their own:
+// seeds that once failed stay the scenarios that they were.
 void draw_more(Scenario& scenario, uint64_t seed) {
   if (std::ranges::count(kOnceFailed, seed) > 0) return;
+  Rng profile_rng(seed ^ 0x70726f66);
+  if (chance(profile_rng, 0.5)) scenario.roulette.profile = wire::Profile::kV2;
   Rng rng(seed ^ 0x6c696e65);
   for (PeerClass& each : scenario.classes) {
     LineEvents& events = each.events;
@@ -117,7 +119,8 @@ void draw_more(Scenario& scenario, uint64_t seed) {
 
 // What was drawn, for who reads a failure.
 std::string in_words(const Scenario& s) {
-  std::string out = std::to_string(s.stop.peers) + " visitors, arrivals " +
+  std::string out = s.roulette.profile == wire::Profile::kV2 ? "v2, " : "classic, ";
+  out += std::to_string(s.stop.peers) + " visitors, arrivals " +
                     std::to_string(static_cast<int>(s.arrivals.kind)) + " at " +
                     std::to_string(s.arrivals.rate) + "/s, files";
   for (const ByteCount size : s.content.sizes) out += " " + std::to_string(size.bytes);
