@@ -165,6 +165,10 @@ void PeerNode::Impl::on_chunk(Instant now, Download& download,
   using Outcome = content::ChunkStore::Outcome;
   if (result.outcome == Outcome::kBadDigest) return on_senders(now, result);
   download.last_progress = now;
+  if (core.config.profile == wire::Profile::kV2) {
+    // One object is fetched after the other: who waits for its turn is not stalled.
+    for (Download* waiting : downloads.active()) waiting->last_progress = now;
+  }
   exchange->on_progress(now);
   if (result.outcome == Outcome::kStorageFailed) return fail(now, download, FetchFailure::kStorage);
   if (result.outcome == Outcome::kStored) return on_senders(now, result);
@@ -361,7 +365,8 @@ DownloadId PeerNode::download(Instant now, const content::FileRecord& record,
   } else {
     impl.idle_since = Instant::never();
     if (impl.polluted) impl.be_cautious(now, download);
-    if (!impl.link.joined()) impl.link.rejoin(now);
+    const bool v2 = impl.core.config.profile == wire::Profile::kV2;
+    if (!impl.link.joined()) impl.link.rejoin(now, v2 ? record.path : std::string{});
     impl.exchange->on_download_began(now);
   }
   impl.settle(now);

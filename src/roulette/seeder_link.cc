@@ -35,11 +35,11 @@ RequestId SeederLink::find(Instant now, std::string path) {
   return id;
 }
 
-void SeederLink::rejoin(Instant now) {
+void SeederLink::rejoin(Instant now, const std::string& path) {
   admitted_ = false;
   // The cookie makes a short message do; when it is not honoured, a whole JOIN follows.
   if (joins_unanswered_ > 0 || now - welcomed_ > kCookieTrusted) cookie_.reset();
-  send_join(now, {});
+  send_join(now, path);
 }
 
 void SeederLink::reset() {

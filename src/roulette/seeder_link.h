@@ -19,8 +19,9 @@ class SeederLink {
              std::vector<PeerEvent>& events);
 
   RequestId find(Instant now, std::string path);
-  // JOIN without a path: new referrals, a new cookie. Bounded by the caller's patience.
-  void rejoin(Instant now);
+  // JOIN for new referrals, a new cookie. Bounded by the caller's patience. Under profile v2 `path`
+  // says whose others are to be named; it brings no manifest.
+  void rejoin(Instant now, const std::string& path = {});
   // Forgets the membership; requests stay and will join again.
   void reset();
 

@@ -85,7 +85,9 @@ void V2Exchange::contact_seeder(Instant now, const wire::Admit& admit) {
   core_.mark_seeder(*seeder);
   seeder->partner->grant = admit.grant;
   seeder->partner->told_us = true;
-  const auto any = std::min<uint32_t>({admit.grant, window(), 255U});
+  // Who knows what it wants asks for that once it is greeted back.
+  const bool knows = !downloads_.active().empty();
+  const auto any = knows ? 0 : std::min<uint32_t>({admit.grant, window(), 255U});
   seeder->partner->any_out = static_cast<uint8_t>(any);
   seeder->partner->any_asked = now;
   seeder->partner->grant = static_cast<uint8_t>(admit.grant - any);
@@ -779,8 +781,9 @@ void V2Exchange::repair(Instant now) {
   last_repair_ = now;
   ++repairs_;
   Neighbour* seeder = core_.seeder();
-  if (seeder == nullptr || !seeder->proven || repairs_ % 4 == 0) {
-    link_.rejoin(now);
+  const bool silent = seeder == nullptr || !seeder->proven || now - seeder->heard > kSilenceMax;
+  if (silent || repairs_ % 4 == 0) {  // it may have started anew, and know us no more
+    link_.rejoin(now, downloads_.active().front()->record().path);
     return;
   }
   if (seeder->partner->grant == 0 && seeder->partner->out.empty()) seeder->partner->grant = 2;
