@@ -17,9 +17,9 @@ namespace {
 // Seeds whose scenario once failed; they stay.
 // 1083, 1459: one spoilt signature ended a fetch. 1318, 1396: a spoilt digest kept a chunk out.
 const std::vector<uint64_t> kOnceFailed = {1083, 1459, 1318, 1396};
-// The same, of profile v2, with all that draw_more() adds. 505, 610: who joined again without a path
-// got no contacts, and asked for nothing. 501: a seeder that started anew was not joined again. 544:
-// files that waited for their turn were given up.
+// The same, of profile v2, with all that draw_more() adds. 505, 610: who joined again without a
+// path got no contacts, and asked for nothing. 501: a seeder that started anew was not joined
+// again. 544: files that waited for their turn were given up.
 const std::vector<uint64_t> kOnceFailedV2 = {501, 505, 544, 610, 890};
 constexpr uint64_t kFirst = 1;
 constexpr uint64_t kCount = kSanitized ? 4 : 40;
