@@ -32,6 +32,17 @@ struct BlockBits {
     }
     return out;
   }
+  // About half of all positions, others for each salt: splitmix64 of 4 * salt + i for word i.
+  static BlockBits half(uint8_t salt) {
+    BlockBits out;
+    for (uint32_t i = 0; i < 4; ++i) {
+      uint64_t z = (uint64_t{salt} * 4 + i + 1) * 0x9e3779b97f4a7c15U;
+      z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9U;
+      z = (z ^ z >> 27) * 0x94d049bb133111ebU;
+      out.words[i] = z ^ z >> 31;
+    }
+    return out;
+  }
   [[nodiscard]] bool test(uint32_t i) const { return (words[i / 64] >> (i % 64) & 1) != 0; }
   void set(uint32_t i) { words[i / 64] |= uint64_t{1} << (i % 64); }
   void reset(uint32_t i) { words[i / 64] &= ~(uint64_t{1} << (i % 64)); }

@@ -25,17 +25,17 @@ struct V2Config {
   uint32_t seeder_push = 2;                  // chunks that a newcomer gets unasked
 
   // Pulling.
-  Duration window = milliseconds(190);       // of the downlink, is asked for at a time
+  Duration window = milliseconds(170);       // of the downlink, is asked for at a time
   uint32_t window_min = 15;                  // chunks
-  uint32_t per_neighbour = 8;                // chunks asked of one
+  uint32_t per_neighbour = 4;                // chunks asked of one
   uint32_t any = 3;                          // chunks that a greeting asks for
   Duration timeout_min = milliseconds(400);
   uint32_t strikes = 3;                      // time-outs in a row; then it is dead
   bool endgame = true;                       // the last chunks are asked of several
 
   // Giving.
-  ByteCount tab_total = kib(32);             // shared out among the neighbours, within:
-  ByteCount tab_min = kib(3);
+  ByteCount tab_total = kib(64);             // shared out among the neighbours, within:
+  ByteCount tab_min = kib(6);
   ByteCount tab_max = kib(16);
   bool push = true;                          // idle uplink: unasked chunks to who shows room
   bool newcomers_first = true;               // greetings before other requests

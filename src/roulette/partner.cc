@@ -35,7 +35,8 @@ bool Partner::hear(Instant now, const wire::TradeState& state, uint64_t sent_byt
   any_heard = true;
   heard = state.sequence;
   delay = static_cast<uint16_t>(clock_of(now) - state.clock);
-  if (sequence != 0 && state.heard != 0) {
+  if (sequence != 0 && state.heard != 0 && state.heard != echoed) {
+    echoed = state.heard;
     // The least delay ever is the way itself; what is more than that waited in our line or in its
     // own.
     if (!delay_base || static_cast<int16_t>(state.delay - *delay_base) < 0) {
@@ -49,7 +50,7 @@ bool Partner::hear(Instant now, const wire::TradeState& state, uint64_t sent_byt
   acknowledged = std::min(acknowledged, sent_bytes);
   room = state.room;
   tab = {uint64_t{state.tab} * 256};
-  waiting = state.waiting;
+  pushable = BlockBits::half(state.salt);
   std::erase_if(sent, [&](const SentPiece& s) {
     return static_cast<int16_t>(state.heard - s.sequence) >= 0;
   });

@@ -1,6 +1,7 @@
 // What profile v2 keeps of one neighbour, beyond what every profile does (neighbour.h).
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <vector>
@@ -71,14 +72,14 @@ struct Partner {
   uint64_t acknowledged = 0;          // of the chunk bytes that went to it
   uint8_t room = 0;
   ByteCount tab{};                    // that it grants us
-  uint8_t waiting = 0;
-  uint32_t pushes_out = 0;            // since it last spoke
+  BlockBits pushable;                 // positions that it does not ask for as long as it can
 
   // The datagrams themselves.
   uint16_t sequence = 0;              // of the last one to it
   uint16_t heard = 0;                 // the latest that came
   uint16_t delay = 0;                 // see wire::TradeState
   bool any_heard = false;
+  uint16_t echoed = 0;                // the latest of ours that it has measured
   Instant born{};
   Instant last_sent{};
   bool ask_referrals = false;
@@ -115,6 +116,11 @@ struct Partner {
   // The chunk went to it in a datagram that it had not heard of when it spoke last.
   [[nodiscard]] bool on_its_way(content::FileId file, wire::ChunkName chunk) const;
   void note_sent(const SentPiece& piece);
+  // Pushed chunks that it had not heard of when it spoke last.
+  [[nodiscard]] uint32_t pushes_out() const {
+    return static_cast<uint32_t>(
+        std::ranges::count_if(sent, [](const SentPiece& s) { return s.pushed; }));
+  }
 };
 
 }  // namespace fb::roulette

@@ -21,6 +21,7 @@ constexpr size_t kContactsRemembered = 512;
 constexpr size_t kEarlyMax = 64;
 constexpr size_t kManifestAsked = 2;  // contacts that are asked for it
 constexpr BitRate kRateUnknown{1'000'000};
+constexpr uint64_t kPieceOverhead = 77;  // about: headers of IP, UDP and PIECE
 
 }  // namespace
 
@@ -31,7 +32,9 @@ V2Exchange::V2Exchange(Core& core, Downloads& downloads, SeederLink& link, Hooks
       hooks_(std::move(hooks)),
       contacts_(core.config.contact_window, kContactsRemembered),
       uplink_(core.config.uplink, core.config.v2.backlog),
-      ticket_key_(ticket_key(link.token(), core.name)) {
+      ticket_key_(ticket_key(link.token(), core.name)),
+      salt_(static_cast<uint8_t>(core.rng.below(256))),
+      pushable_(BlockBits::half(salt_)) {
   core_.pacer.set_rate({}, {});  // the exchange keeps to the uplink itself
 }
 
@@ -48,6 +51,7 @@ void V2Exchange::on_admitted(Instant now, const wire::Message& message) {
     next_tick_ = now + kTick;
     if (!core_.config.uplink.limited()) {
       uplink_.set_rate(now, admit.up.code != 0 ? admit.up.rate() : kRateUnknown);
+      estimate_.begin(now, uplink_.rate(), admit.up.code != 0);
     }
     down_ = core_.config.downlink.limited() ? core_.config.downlink
             : admit.down.code != 0          ? admit.down.rate()
@@ -368,7 +372,6 @@ void V2Exchange::on_control(Instant now, Neighbour& from, const wire::TradeState
   Partner& partner = *from.partner;
   read_state(now, from, state);
   partner.strikes = 0;
-  partner.pushes_out = 0;
   partner.told_us = true;
   if (state.file != content::FileId{}) {
     View& view = partner.view(state.file);
@@ -392,6 +395,7 @@ void V2Exchange::on_control(Instant now, Neighbour& from, const wire::TradeState
 void V2Exchange::read_state(Instant now, Neighbour& from, const wire::TradeState& state) {
   Partner& partner = *from.partner;
   if (!partner.hear(now, state, from.account.sent)) return;
+  if (partner.queueing_at == now) estimate_.on_delay(partner.queueing);
   Object* about = object(state.file);
   if (about == nullptr) return;
   std::vector<Wanted> before = std::move(partner.wanted);
@@ -423,7 +427,7 @@ void V2Exchange::on_piece(Instant now, Neighbour& from, const wire::Piece& messa
   read_state(now, from, message.state);
   partner.strikes = 0;
   partner.last_data = now;
-  count_arrival(now, length);
+  count_arrival(now, length + kPieceOverhead);
   View& view = partner.view(message.state.file);
   for (const wire::ChunkName chunk : message.news.span()) view.have.add(chunk);
   view.have.add(message.chunk);
@@ -608,7 +612,7 @@ wire::TradeState V2Exchange::state_for(Instant now, Neighbour& neighbour, const 
   const uint32_t asked = outstanding();
   state.room = static_cast<uint8_t>(std::min<uint64_t>(lack > asked ? lack - asked : 0, 255));
   state.tab = static_cast<uint8_t>(std::min<uint64_t>(tab().bytes / 256, 255));
-  state.waiting = waiting();
+  state.salt = salt_;
   state.want_referrals = std::exchange(partner.ask_referrals, false);
   if (object == nullptr) return state;
   state.file = object->id;
@@ -655,12 +659,14 @@ bool V2Exchange::send(Instant now, Neighbour& neighbour, Lane lane, const wire::
   const wire::Token token = neighbour.token_out != 0 ? neighbour.token_out : neighbour.name;
   const uint64_t before = core_.accepted_bytes();
   const bool sent = core_.send(now, lane, neighbour.endpoint, token, message);
-  uplink_.on_sent(now, core_.accepted_bytes() - before);
+  const uint64_t size = core_.accepted_bytes() - before;
+  uplink_.on_sent(now, size);
+  estimate_.on_sent(size + kIpUdpHeaderBytes);
   neighbour.partner->last_sent = now;
   return sent;
 }
 
-void V2Exchange::send_control(Instant now, Neighbour& neighbour) {
+void V2Exchange::send_control(Instant now, Neighbour& neighbour, bool with_holdings) {
   if (neighbour.token_out == 0) return;
   Partner& partner = *neighbour.partner;
   // About each object that it is asked for; the one that is fetched first is told in any case.
@@ -674,7 +680,8 @@ void V2Exchange::send_control(Instant now, Neighbour& neighbour) {
     Object* about = object(file);
     wire::Control message;
     message.state = state_for(now, neighbour, about, wire::kWantsMax);
-    if (about != nullptr && !neighbour.is_seeder) {
+    const bool grown = about != nullptr && has_grown(*about, partner.view(file));
+    if (about != nullptr && !neighbour.is_seeder && (with_holdings || grown)) {
       message.whole = whole_of(*about);
       message.have = maps_of(*about);
       partner.view(file).told = about->held;
@@ -695,6 +702,7 @@ Instant V2Exchange::next_deadline() const {
 }
 
 void V2Exchange::tick(Instant now) {
+  if (const auto rate = estimate_.update(now)) uplink_.set_rate(now, *rate);
   const bool busy = !downloads_.active().empty();
   next_tick_ = now + (busy ? kTick : kTick * 5);
   for (const auto& owned : core_.neighbours()) {
@@ -808,7 +816,7 @@ void V2Exchange::bury(Instant now) {
 void V2Exchange::leave(Instant now, Duration lifetime) {
   const auto ms =
       static_cast<uint32_t>(std::clamp<int64_t>(lifetime.ns / 1'000'000, 0, UINT32_MAX));
-  const wire::Bye bye{ms, wire::RateCode::of(uplink_.rate()), wire::RateCode::of(down_)};
+  const wire::Bye bye{ms, wire::RateCode::of(core_.config.uplink.limited() ? core_.config.uplink : estimate_.proved()), wire::RateCode::of(down_seen_)};
   while (!core_.neighbours().empty()) {
     Neighbour& neighbour = *core_.neighbours().back();
     const bool wanted = !neighbour.is_seeder || core_.rng.below(255) < farewell_;

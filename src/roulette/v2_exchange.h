@@ -14,6 +14,7 @@
 #include "roulette/seeder_link.h"
 #include "roulette/ticket.h"
 #include "roulette/uplink.h"
+#include "roulette/uplink_estimate.h"
 
 namespace fb::roulette {
 
@@ -106,7 +107,7 @@ class V2Exchange final : public Exchange {
                                            size_t wants_max);
   [[nodiscard]] std::vector<wire::BlockMap> maps_of(const Object& object) const;
   [[nodiscard]] wire::Intervals whole_of(const Object& object) const;
-  void send_control(Instant now, Neighbour& neighbour);
+  void send_control(Instant now, Neighbour& neighbour, bool with_holdings = true);
   bool send(Instant now, Neighbour& neighbour, Lane lane, const wire::Message& message);
 
   // Objects.
@@ -122,7 +123,7 @@ class V2Exchange final : public Exchange {
 
   // Asking (v2_pull.cc).
   void pull(Instant now);
-  bool ask_one(Instant now, int64_t& room);
+  bool ask_one(Instant now, int64_t& room, bool also_pushable);
   [[nodiscard]] BlockBits wanted_of(const Object& object, uint16_t block) const;
   [[nodiscard]] int64_t credit_at(const Neighbour& neighbour) const;
   [[nodiscard]] double cost_of(Instant now, const Neighbour& neighbour);
@@ -135,6 +136,9 @@ class V2Exchange final : public Exchange {
   void take(Instant now, Neighbour& from, const Early& piece);
   void endgame(Instant now);
   [[nodiscard]] uint32_t window() const;
+  [[nodiscard]] uint32_t per_neighbour() const;
+  [[nodiscard]] BlockBits known_elsewhere(content::FileId file, uint16_t block,
+                                          uint32_t size) const;
   [[nodiscard]] uint64_t lacking() const;
   [[nodiscard]] uint32_t outstanding() const;
   void count_arrival(Instant now, uint64_t bytes);
@@ -149,10 +153,10 @@ class V2Exchange final : public Exchange {
   [[nodiscard]] bool may_give(Instant now, const Neighbour& neighbour, uint64_t bytes);
   [[nodiscard]] ByteCount tab() const;
   [[nodiscard]] std::optional<wire::ChunkName> any_chunk(const Object& object,
-                                                         const Partner& partner, uint8_t its_class,
-                                                         uint8_t classes);
+                                                         const Partner& partner,
+                                                         const BlockBits& among);
+  [[nodiscard]] static bool has_grown(const Object& object, const View& told);
   void announce(Instant now);
-  [[nodiscard]] uint8_t waiting() const;
 
   Core& core_;
   Downloads& downloads_;
@@ -164,10 +168,13 @@ class V2Exchange final : public Exchange {
   std::vector<Early> early_;
   std::vector<NeighbourId> dead_;
   Uplink uplink_;
+  UplinkEstimate estimate_;
   TicketKey ticket_key_;
   uint8_t epoch_ = 0;
   Instant epoch_at_{};
   uint8_t farewell_ = 255;
+  uint8_t salt_;
+  BlockBits pushable_;                 // positions that are left to who pushes
   bool admitted_ = false;
   Instant next_tick_ = Instant::never();
   Instant next_give_ = Instant::never();
@@ -176,8 +183,9 @@ class V2Exchange final : public Exchange {
   Instant last_repair_{};
   uint32_t seeks_ = 0;
   uint32_t repairs_ = 0;
-  // Downlink, as it shows: the most that came within a fifth of a second.
-  BitRate down_{};
+  // Downlink: as assumed, and the most that came within a fifth of a second.
+  BitRate down_{}, down_seen_{};
+  uint32_t down_windows_ = 0;
   Instant down_since_{};
   uint64_t down_bytes_ = 0;
 };

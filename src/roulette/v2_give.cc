@@ -8,13 +8,22 @@
 namespace fb::roulette {
 namespace {
 
-constexpr uint32_t kPushRoom = 40;        // chunks that who is pushed to must lack
-constexpr uint32_t kPushesOutMax = 1;     // unanswered
+constexpr uint32_t kPushRoom = 20;
+constexpr uint32_t kPushesOutMin = 3;     // that one has not heard of yet
+constexpr uint32_t kPushesOutTotal = 12;  // of few neighbours, each may have more
+
 constexpr Duration kHeardLately = milliseconds(400);
 constexpr Duration kAnnounceAfter = milliseconds(40);
 constexpr uint32_t kAnnouncedAtOnce = 3;
 constexpr uint64_t kNewcomerChunks = 8;   // who holds fewer is one
 constexpr uint64_t kNewcomerServed = 2;   // and has priority for so many
+
+// Positions p with p % classes == its_class.
+BlockBits class_bits(uint8_t its_class, uint8_t classes) {
+  BlockBits out;
+  for (uint32_t position = its_class; position < 256; position += classes) out.set(position);
+  return out;
+}
 
 }  // namespace
 
@@ -28,12 +37,6 @@ ByteCount V2Exchange::tab() const {
 bool V2Exchange::may_give(Instant now, const Neighbour& neighbour, uint64_t bytes) {
   return neighbour.proven && neighbour.token_out != 0 && !neighbour.is_seeder &&
          !core_.ledger.refuses(now, neighbour.account, neighbour.endpoint.address, bytes, tab());
-}
-
-uint8_t V2Exchange::waiting() const {
-  size_t total = 0;
-  for (const auto& n : core_.neighbours()) total += n->partner->wanted.size() + n->partner->any_in;
-  return static_cast<uint8_t>(std::min<size_t>(total, 255));
 }
 
 void V2Exchange::give(Instant now) {
@@ -95,7 +98,7 @@ bool V2Exchange::give_wanted(Instant now) {
     --partner.any_in;
     Object* of = current();
     const auto chunk =
-        of == nullptr ? std::nullopt : any_chunk(*of, partner, partner.in_class, partner.in_classes);
+        of == nullptr ? std::nullopt : any_chunk(*of, partner, class_bits(partner.in_class, partner.in_classes));
     if (!chunk) {
       partner.any_in = 0;
       continue;
@@ -105,20 +108,15 @@ bool V2Exchange::give_wanted(Instant now) {
 }
 
 std::optional<wire::ChunkName> V2Exchange::any_chunk(const Object& object, const Partner& partner,
-                                                     uint8_t its_class, uint8_t classes) {
+                                                     const BlockBits& among) {
   const View* view = partner.find_view(object.id);
   const auto count = static_cast<uint32_t>(object.blocks.size());
   const auto start = static_cast<uint32_t>(core_.rng.below(count));
   for (uint32_t i = 0; i < count; ++i) {
     const auto block = static_cast<uint16_t>((start + i) % count);
-    BlockBits bits = object.blocks[block].held;
+    BlockBits bits = object.blocks[block].held & among;
     if (!bits.any()) continue;
     if (view != nullptr) bits = bits.minus(view->have.bits(block, object.geometry.block_size(block)));
-    if (classes > 1) {
-      for (uint32_t position = 0; position < 256; ++position) {
-        if (position % classes != its_class) bits.reset(position);
-      }
-    }
     if (const auto position = bits.pick(core_.rng)) return wire::ChunkName{block, *position};
   }
   return {};
@@ -128,27 +126,28 @@ std::optional<wire::ChunkName> V2Exchange::any_chunk(const Object& object, const
 bool V2Exchange::push_one(Instant now) {
   Object* of = current();
   if (of == nullptr || of->held == 0) return false;
+  const uint32_t pushes_max =
+      std::max(kPushesOutMin, kPushesOutTotal / std::max(1U, degree()));
   Neighbour* best = nullptr;
   double best_score = 0;
   std::optional<wire::ChunkName> best_chunk;
   for (const auto& owned : core_.neighbours()) {
     Neighbour& neighbour = *owned;
     Partner& partner = *neighbour.partner;
-    if (neighbour.is_seeder || !partner.wanted.empty() || partner.pushes_out > kPushesOutMax) continue;
+    if (neighbour.is_seeder || !partner.wanted.empty() || partner.room < kPushRoom) continue;
+    if (partner.pushes_out() >= pushes_max || now - neighbour.heard > kHeardLately) continue;
     if (!may_give(now, neighbour, of->geometry.chunk_size)) continue;
-    if (now - neighbour.heard > kHeardLately || partner.room < kPushRoom) continue;
     const View* view = partner.find_view(of->id);
     const uint64_t holds = view == nullptr ? 0 : view->have.count();
-    const double score = static_cast<double>(holds) + 4 * core_.rng.unit() + 8.0 * partner.pushes_out;
+    const double score = static_cast<double>(holds) + 4 * core_.rng.unit() + 8.0 * partner.pushes_out();
     if (best != nullptr && score >= best_score) continue;
-    const auto chunk = any_chunk(*of, partner, 0, 1);
+    const auto chunk = any_chunk(*of, partner, partner.pushable);
     if (!chunk) continue;
     best = &neighbour;
     best_score = score;
     best_chunk = chunk;
   }
   if (best == nullptr) return false;
-  ++best->partner->pushes_out;
   return send_piece(now, *best, *of, *best_chunk, true);
 }
 
@@ -186,6 +185,13 @@ bool V2Exchange::send_piece(Instant now, Neighbour& neighbour, Object& object,
   return true;
 }
 
+// It was told of noticeably less than is held now.
+bool V2Exchange::has_grown(const Object& object, const View& told) {
+  const uint64_t grown = object.held - std::min(told.told, object.held);
+  if (grown == 0) return false;
+  return told.told == 0 || grown >= std::max<uint64_t>(2, object.held / 4);
+}
+
 // With nothing better to do: who lacks something that we got lately is told.
 void V2Exchange::announce(Instant now) {
   const Object* of = current();
@@ -196,9 +202,7 @@ void V2Exchange::announce(Instant now) {
     Partner& partner = *neighbour.partner;
     if (neighbour.is_seeder || !neighbour.proven || !partner.wanted.empty()) continue;
     if (now - partner.last_sent < kAnnounceAfter) continue;
-    const View& view = partner.view(of->id);
-    const uint64_t grown = of->held - std::min(view.told, of->held);
-    if (grown == 0 || (view.told > 0 && grown < std::max<uint64_t>(2, of->held / 8))) continue;
+    if (!has_grown(*of, partner.view(of->id))) continue;
     if (partner.room == 0) continue;
     send_control(now, neighbour);
     if (++told >= kAnnouncedAtOnce) return;

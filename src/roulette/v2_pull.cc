@@ -7,14 +7,15 @@
 namespace fb::roulette {
 namespace {
 
-constexpr int64_t kBatch = 2;                    // chunks are asked for by twos
-constexpr uint32_t kSlack = 3;                   // asked for beyond what a block still lacks
-constexpr Duration kOutstandingCost = milliseconds(50);  // of each chunk that it owes us
+
+constexpr int64_t kAskedAtOnce = 2;               // of one neighbour
+constexpr uint32_t kSlack = 3;
+constexpr Duration kOutstandingCost = milliseconds(80);  // of each chunk that it owes us
 constexpr Duration kJitter = milliseconds(10);
 constexpr Duration kDebtorBonus = milliseconds(10);      // a chunk that it owes
 constexpr Duration kDebtorBonusMax = milliseconds(60);
 constexpr Duration kNearlyDoneCost = milliseconds(100);
-constexpr Duration kHold = milliseconds(20);     // a request waits for data to ride on
+constexpr Duration kHold = milliseconds(20);
 constexpr size_t kHoldChunks = 6;
 constexpr size_t kNewsKept = 8;
 constexpr uint32_t kEndgameMissing = 16;
@@ -23,6 +24,7 @@ constexpr Duration kEndgameAge = milliseconds(150);
 constexpr size_t kOpenBlocksMax = 4;
 constexpr uint32_t kOpenTries = 16;
 constexpr Duration kDownWindow = milliseconds(200);
+constexpr uint32_t kDownWindowsMin = 4;
 
 }  // namespace
 
@@ -38,6 +40,11 @@ uint32_t V2Exchange::window() const {
   const uint64_t size = first == nullptr ? content::kChunkSizeDefault : first->geometry.chunk_size;
   const uint64_t chunks = down_.bytes_in(v2.window).bytes / size;
   return std::max<uint32_t>(v2.window_min, static_cast<uint32_t>(std::min<uint64_t>(chunks, 4096)));
+}
+
+// Of few neighbours more has to be asked.
+uint32_t V2Exchange::per_neighbour() const {
+  return std::max(core_.config.v2.per_neighbour, window() / std::max(1U, degree()));
 }
 
 uint64_t V2Exchange::lacking() const {
@@ -87,7 +94,7 @@ double V2Exchange::cost_of(Instant /*now*/, const Neighbour& neighbour) {
 }
 
 // One or two chunks of the neighbour that will bring them soonest.
-bool V2Exchange::ask_one(Instant now, int64_t& room) {
+bool V2Exchange::ask_one(Instant now, int64_t& room, bool also_pushable) {
   for (Object& wanted : objects_) {
     if (!wanted.active || wanted.cautious) {
       // Under suspicion held is what is checked; asking is the same.
@@ -101,7 +108,8 @@ bool V2Exchange::ask_one(Instant now, int64_t& room) {
       const uint32_t lack = needed(wanted, block) + kSlack;
       const uint32_t flying = wanted.blocks[block].flying.count();
       if (flying >= lack) continue;
-      const BlockBits free = wanted_of(wanted, block);
+      BlockBits free = wanted_of(wanted, block);
+      if (!also_pushable) free = free.minus(pushable_);
       if (!free.any()) continue;
       const uint32_t total = wanted.geometry.block_size(block);
       Neighbour* best = nullptr;
@@ -111,7 +119,7 @@ bool V2Exchange::ask_one(Instant now, int64_t& room) {
         const Partner& partner = *neighbour.partner;
         if (!partner.told_us || neighbour.token_out == 0) continue;
         if (neighbour.is_seeder ? partner.grant == 0
-                                : partner.asked() >= core_.config.v2.per_neighbour) {
+                                : partner.asked() >= per_neighbour()) {
           continue;
         }
         if (credit_at(neighbour) < size) continue;
@@ -133,14 +141,17 @@ bool V2Exchange::ask_one(Instant now, int64_t& room) {
       if (best == nullptr) continue;
       Partner& partner = *best->partner;
       const View* view = best->is_seeder ? nullptr : partner.find_view(wanted.id);
-      for (int64_t n = 0; n < kBatch && room > 0; ++n) {
+      for (int64_t n = 0; n < kAskedAtOnce && room > 0; ++n) {
         if (n > 0 && (best->is_seeder || credit_at(*best) < size ||
-                      partner.asked() >= core_.config.v2.per_neighbour)) {
+                      partner.asked() >= per_neighbour())) {
           break;
         }
         BlockBits from = wanted_of(wanted, block);
+        if (!also_pushable) from = from.minus(pushable_);
         if (view != nullptr) from = from & view->have.bits(block, total);
-        const auto position = from.pick(core_.rng);
+        std::optional<uint8_t> position;
+        if (best->is_seeder) position = from.minus(known_elsewhere(wanted.id, block, total)).pick(core_.rng);
+        if (!position) position = from.pick(core_.rng);
         if (!position) break;
         partner.out.push_back({wanted.id, {block, *position}, now, false});
         wanted.blocks[block].flying.set(*position);
@@ -153,6 +164,16 @@ bool V2Exchange::ask_one(Instant now, int64_t& room) {
     }
   }
   return false;
+}
+
+// What some neighbour has need not come from the seeder.
+BlockBits V2Exchange::known_elsewhere(content::FileId file, uint16_t block, uint32_t size) const {
+  BlockBits out;
+  for (const auto& neighbour : core_.neighbours()) {
+    const View* view = neighbour->is_seeder ? nullptr : neighbour->partner->find_view(file);
+    if (view != nullptr) out = out | view->have.bits(block, size);
+  }
+  return out;
 }
 
 // One more block to work on: where a reader is, or one that somebody can give something of.
@@ -197,9 +218,9 @@ void V2Exchange::pull(Instant now) {
   int64_t room = static_cast<int64_t>(window()) - asked;
   const auto lack = static_cast<int64_t>(lacking());
   room = std::min(room, lack + kSlack - asked);
-  if (room <= 0 || (room < kBatch && asked > 0 && lack > kBatch)) return;
+  if (room <= 0) return;
   while (room > 0) {
-    if (ask_one(now, room)) continue;
+    if (ask_one(now, room, !1) || ask_one(now, room, true)) continue;
     bool opened = false;
     for (Object& object : objects_) {
       if (object.active && open_block(object)) {
@@ -218,7 +239,9 @@ void V2Exchange::flush(Instant now) {
     Neighbour& neighbour = *owned;
     Partner& partner = *neighbour.partner;
     if (!partner.dirty || partner.out.empty() || neighbour.token_out == 0) continue;
-    if (!neighbour.is_seeder) {
+    if (neighbour.is_seeder) {
+      if (now - partner.dirty_since < kHold) continue;
+    } else {
       const bool carried = !partner.wanted.empty() && may_give(now, neighbour, 1);
       const bool starving = partner.out.front().asked == partner.dirty_since;
       const Duration hold = carried ? kHold : starving ? Duration{} : kHold / 2;
@@ -226,7 +249,7 @@ void V2Exchange::flush(Instant now) {
           partner.out, [&](const Outstanding& o) { return o.asked >= partner.dirty_since; }));
       if (now - partner.dirty_since < hold && fresh < kHoldChunks) continue;
     }
-    send_control(now, neighbour);
+    send_control(now, neighbour, /*with_holdings=*/false);
   }
 }
 
@@ -272,13 +295,13 @@ void V2Exchange::settle_arrival(Instant now, Neighbour& from, content::FileId fi
     --partner.any_out;
   }
   if (since != Instant{} && !pushed) partner.service = partner.service * 7 / 10 + (now - since) * 3 / 10;
+  // Whoever else was asked for it learns by the next want list that it is not wanted any more.
+  for (const auto& other : core_.neighbours()) {
+    std::erase_if(other->partner->out,
+                  [&](const Outstanding& o) { return o.file == file && o.chunk == chunk; });
+  }
   if (Object* of = object(file); of != nullptr && chunk.block < of->blocks.size()) {
-    const bool elsewhere = std::ranges::any_of(core_.neighbours(), [&](const auto& n) {
-      return std::ranges::any_of(n->partner->out, [&](const Outstanding& o) {
-        return o.file == file && o.chunk == chunk;
-      });
-    });
-    if (!elsewhere) of->blocks[chunk.block].flying.reset(chunk.position);
+    of->blocks[chunk.block].flying.reset(chunk.position);
   }
 }
 
@@ -394,13 +417,17 @@ void V2Exchange::endgame(Instant now) {
   }
 }
 
+// The downlink is what came at best; the cohort's median, until enough has come to tell.
 void V2Exchange::count_arrival(Instant now, uint64_t bytes) {
   if (now - down_since_ > kDownWindow) {
     const auto took = static_cast<uint64_t>((now - down_since_).ns);
-    const BitRate seen{took == 0 ? 0 : down_bytes_ * 8'000'000'000U / took};
-    if (down_since_ != Instant{} && !core_.config.downlink.limited()) down_ = std::max(down_, seen);
+    if (down_since_ != Instant{}) {
+      down_seen_ = std::max(down_seen_, BitRate{down_bytes_ * 8'000'000'000U / took});
+    }
+    ++down_windows_;
     down_since_ = now;
     down_bytes_ = 0;
+    if (!core_.config.downlink.limited() && down_windows_ > kDownWindowsMin) down_ = down_seen_;
   }
   down_bytes_ += bytes;
 }

@@ -261,7 +261,7 @@ TradeState get_state(Reader& in) {
   m.received |= in.u16();
   m.room = in.u8();
   m.tab = in.u8();
-  m.waiting = in.u8();
+  m.salt = in.u8();
   m.want_referrals = get_flag(in);
   m.file = get_file(in);
   m.wants = get_names<kWantsMax>(in);

@@ -85,7 +85,7 @@ void put(Writer& out, const TradeState& state) {
   out.u16(static_cast<uint16_t>(state.received));
   out.u8(state.room);
   out.u8(state.tab);
-  out.u8(state.waiting);
+  out.u8(state.salt);
   out.u8(state.want_referrals ? 1 : 0);
   put(out, state.file);
   put(out, state.wants.span());

@@ -291,7 +291,7 @@ struct TradeState {
   uint32_t received = 0;              // bytes of chunks from the receiver so far, modulo 2^24
   uint8_t room = 0;                   // chunks that are neither held nor asked of anybody
   uint8_t tab = 0;                    // the receiver may owe this much, in units of 256 bytes
-  uint8_t waiting = 0;                // chunks that others wait for here
+  uint8_t salt = 0;                   // of the sender: which positions are for pushing to it
   bool want_referrals = false;
   FileId file{};                      // what follows is about it; 0: no file
   ChunkNames<kWantsMax> wants;        // all that the receiver is asked for

@@ -1,0 +1,94 @@
+// What the uplink carries, found out from how long datagrams wait in it.
+//
+// Neighbours tell how long each datagram was on its way beyond the least that was ever seen
+// (Partner::queueing). Their own downlinks add to some, but all datagrams pass our uplink, so the
+// lower quartile of what they tell within an interval is about what waits there. While little waits
+// although we had as much to send as the rate allows, the rate grows by a few percent; when more
+// than the pacing's own backlog waits, it shrinks by as much as drains the queue within a few
+// intervals, at most to 0.7. So it yields to other flows that share the line.
+//
+// The start is what other visitors of late had (ADMIT). One thread at a time.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <optional>
+
+#include "base/time.h"
+#include "base/units.h"
+
+namespace fb::roulette {
+
+class UplinkEstimate {
+ public:
+  // `informed`: others had this rate, so there is no need to hurry away from it.
+  void begin(Instant now, BitRate rate, bool informed) {
+    active_ = true;
+    starting_ = !informed;
+    rate_ = rate;
+    next_interval(now);
+  }
+  void on_delay(Duration queueing) {
+    if (samples_ < delays_.size()) delays_[samples_++] = queueing;
+  }
+  // With headers of IP and UDP.
+  void on_sent(uint64_t bytes) { bytes_ += bytes; }
+
+  // The latest rate that was used and did not make anything wait; 0: none.
+  [[nodiscard]] BitRate proved() const { return proved_; }
+
+  // The new rate, when it changes. To be called often.
+  std::optional<BitRate> update(Instant now) {
+    if (!active_ || now - since_ < kInterval) return {};
+    if (samples_ < kSamplesMin && now - since_ < kInterval * 3) return {};
+    const double possible = static_cast<double>(rate_.bytes_in(now - since_).bytes);
+    const bool busy = static_cast<double>(bytes_) > possible * kBusy;
+    double factor = 1;
+    if (samples_ >= kSamplesMin) {
+      const auto quarter = delays_.begin() + samples_ / 4;
+      std::nth_element(delays_.begin(), quarter, delays_.begin() + samples_);
+      if (*quarter > kWaits) {
+        starting_ = false;
+        factor = std::max(kShrinkMost, 1 - (*quarter - kFree).seconds() / kDrain.seconds());
+      } else if (busy) {
+        proved_ = rate_;
+        if (*quarter <= kFree) factor = starting_ ? kGrowStarting : kGrow;
+      }
+    }
+    next_interval(now);
+    if (factor == 1) return {};
+    const auto bits = static_cast<double>(rate_.bits_per_second) * factor;
+    rate_ = {static_cast<uint64_t>(std::clamp(bits, kRateMin, kRateMax))};
+    return rate_;
+  }
+
+ private:
+  static constexpr Duration kInterval = milliseconds(100);
+  static constexpr Duration kWaits = milliseconds(17);  // more than this waits in our line
+  static constexpr Duration kFree = milliseconds(12);    // less than this does not
+  static constexpr Duration kDrain = milliseconds(300);
+  static constexpr uint32_t kSamplesMin = 3;
+  static constexpr double kBusy = 0.85;
+  static constexpr double kShrinkMost = 0.7;
+  static constexpr double kGrowStarting = 1.5;
+  static constexpr double kGrow = 1.03;
+  static constexpr double kRateMin = 16e3;
+  static constexpr double kRateMax = 10e9;
+
+  void next_interval(Instant now) {
+    since_ = now;
+    samples_ = 0;
+    bytes_ = 0;
+  }
+
+  bool active_ = false;
+  bool starting_ = true;
+  BitRate rate_{};
+  BitRate proved_{};
+  Instant since_{};
+  std::array<Duration, 64> delays_{};  // of this interval
+  uint32_t samples_ = 0;
+  uint64_t bytes_ = 0;
+};
+
+}  // namespace fb::roulette
