@@ -16,7 +16,6 @@ void Partner::begin_anew() {
   sent.clear();
   wanted.clear();
   any_in = 0;
-  pushes_out = 0;
   delay_base.reset();
 }
 

@@ -83,6 +83,7 @@ struct Partner {
   Instant born{};
   Instant last_sent{};
   bool ask_referrals = false;
+  bool introduced = false;            // the seeder was asked to
 
   // One-way delay to it in quarter milliseconds, apart from the clocks' difference: the least that
   // was seen, and how much more the latest was.

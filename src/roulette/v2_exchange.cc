@@ -9,12 +9,15 @@ namespace fb::roulette {
 namespace {
 
 constexpr Duration kTick = milliseconds(10);
-constexpr Duration kUnansweredMax = milliseconds(500);  // a greeting
+constexpr Duration kUnansweredMax = milliseconds(800);  // a greeting
+constexpr Duration kPaysWithin = milliseconds(600);     // or it is taken for a free rider
+constexpr Duration kIntroduceAfter = milliseconds(250);
 constexpr Duration kSilenceMax = seconds(2);            // of a neighbour, while we fetch
 constexpr Duration kIdleSilenceMax = seconds(15);       // and else
 constexpr Duration kSeekInterval = milliseconds(100);
 constexpr uint32_t kSeeksAtFullPace = 6;
-constexpr uint32_t kDoublingsMax = 4;
+constexpr uint32_t kDoublingsMax = 2;
+constexpr uint8_t kGrantOnStall = 4;
 constexpr Duration kHalfOpenLifetime = seconds(3);
 constexpr uint32_t kHalfOpenPerAddress = 8;
 constexpr size_t kContactsRemembered = 512;
@@ -705,9 +708,12 @@ void V2Exchange::tick(Instant now) {
   if (const auto rate = estimate_.update(now)) uplink_.set_rate(now, *rate);
   const bool busy = !downloads_.active().empty();
   next_tick_ = now + (busy ? kTick : kTick * 5);
+  uint32_t riders = 0;
   for (const auto& owned : core_.neighbours()) {
     Neighbour& neighbour = *owned;
     Partner& partner = *neighbour.partner;
+    const bool took = neighbour.account.sent > 0 && partner.got == 0;
+    if (took && now - partner.born > kPaysWithin) ++riders;
     Instant oldest = Instant::never();
     if (!partner.out.empty()) oldest = partner.out.front().asked;
     if (partner.any_out > 0) oldest = std::min(oldest, partner.any_asked);
@@ -723,12 +729,16 @@ void V2Exchange::tick(Instant now) {
         send_control(now, neighbour);
       }
     }
+    if (!neighbour.proven && !partner.introduced && now - partner.born > kIntroduceAfter) {
+      ask_introduction(now, neighbour);
+    }
     const Duration silence = now - neighbour.heard;
     const bool unanswered = !neighbour.proven && now - partner.born > kUnansweredMax;
     const bool dead = partner.strikes >= core_.config.v2.strikes || unanswered ||
                       silence > (busy ? kSilenceMax : kIdleSilenceMax);
     if (dead && !neighbour.is_seeder) dead_.push_back(neighbour.id);
   }
+  riders_ = std::max(riders, riders_);
   bury(now);
   if (busy) {
     seek(now);
@@ -739,6 +749,14 @@ void V2Exchange::tick(Instant now) {
   pull(now);
   flush(now);
   give(now);
+}
+
+// Its NAT may let in only whom it has called: the seeder can tell it to call us.
+void V2Exchange::ask_introduction(Instant now, Neighbour& neighbour) {
+  neighbour.partner->introduced = true;
+  Neighbour* seeder = core_.seeder();
+  if (!core_.config.v2.introductions || neighbour.is_seeder || seeder == nullptr) return;
+  send(now, *seeder, Lane::kControl, wire::Introduce{neighbour.endpoint, neighbour.name});
 }
 
 uint32_t V2Exchange::degree() const {
@@ -794,7 +812,7 @@ void V2Exchange::repair(Instant now) {
     link_.rejoin(now, downloads_.active().front()->record().path);
     return;
   }
-  if (seeder->partner->grant == 0 && seeder->partner->out.empty()) seeder->partner->grant = 2;
+  if (seeder->partner->grant == 0 && seeder->partner->out.empty()) seeder->partner->grant = kGrantOnStall;
   seeder->partner->ask_referrals = true;
   pull(now);
   if (seeder->partner->ask_referrals) send_control(now, *seeder);
@@ -809,7 +827,11 @@ void V2Exchange::give_up(Neighbour& neighbour) { forget_asked(neighbour); }
 
 void V2Exchange::bury(Instant now) {
   for (const NeighbourId id : std::exchange(dead_, {})) {
-    if (Neighbour* neighbour = core_.find(id)) remove(now, *neighbour);
+    Neighbour* neighbour = core_.find(id);
+    if (neighbour == nullptr) continue;
+    // Should it live, it must not go on to send what nobody takes.
+    if (neighbour->proven) send(now, *neighbour, Lane::kControl, wire::Bye{});
+    remove(now, *neighbour);
   }
 }
 

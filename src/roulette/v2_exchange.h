@@ -96,6 +96,7 @@ class V2Exchange final : public Exchange {
   void read_state(Instant now, Neighbour& from, const wire::TradeState& state);
   void answer_referral_request(Instant now, const Neighbour& from);
   void tick(Instant now);
+  void ask_introduction(Instant now, Neighbour& neighbour);
   void seek(Instant now);
   void repair(Instant now);
   void remove(Instant now, Neighbour& neighbour);
@@ -182,6 +183,7 @@ class V2Exchange final : public Exchange {
   Instant last_seek_{};
   Instant last_repair_{};
   uint32_t seeks_ = 0;
+  uint32_t riders_ = 0;  // neighbours that took and did not give, the most at a time
   uint32_t repairs_ = 0;
   // Downlink: as assumed, and the most that came within a fifth of a second.
   BitRate down_{}, down_seen_{};

@@ -13,6 +13,7 @@ constexpr uint32_t kPushesOutMin = 3;     // that one has not heard of yet
 constexpr uint32_t kPushesOutTotal = 12;  // of few neighbours, each may have more
 
 constexpr Duration kHeardLately = milliseconds(400);
+constexpr uint32_t kRidersFew = 2;
 constexpr Duration kAnnounceAfter = milliseconds(40);
 constexpr uint32_t kAnnouncedAtOnce = 3;
 constexpr uint64_t kNewcomerChunks = 8;   // who holds fewer is one
@@ -34,9 +35,21 @@ ByteCount V2Exchange::tab() const {
   return {std::clamp(v2.tab_total.bytes / sharers, v2.tab_min.bytes, v2.tab_max.bytes)};
 }
 
+// Who has never given anything gets a few chunks to begin with. Where some have taken theirs and
+// never gave, it is one chunk, and out of half the promise: the rest is for who pays.
 bool V2Exchange::may_give(Instant now, const Neighbour& neighbour, uint64_t bytes) {
-  return neighbour.proven && neighbour.token_out != 0 && !neighbour.is_seeder &&
-         !core_.ledger.refuses(now, neighbour.account, neighbour.endpoint.address, bytes, tab());
+  if (!neighbour.proven || neighbour.token_out == 0 || neighbour.is_seeder) return false;
+  ByteCount limit = tab();
+  if (neighbour.partner->got == 0) {
+    const bool strict = riders_ >= kRidersFew;
+    limit = {std::max(strict ? 0 : core_.config.v2.stranger_tab.bytes, bytes)};
+    const uint64_t reserve = strict ? core_.config.upload_promise.bytes / 2 : 0;
+    if (core_.ledger.sent() + bytes + reserve >
+        core_.ledger.received() + core_.config.upload_promise.bytes) {
+      return false;
+    }
+  }
+  return !core_.ledger.refuses(now, neighbour.account, neighbour.endpoint.address, bytes, limit);
 }
 
 void V2Exchange::give(Instant now) {

@@ -289,6 +289,11 @@ void V2Exchange::settle_arrival(Instant now, Neighbour& from, content::FileId fi
   Instant since{};
   if (asked != partner.out.end()) {
     since = asked->asked;
+    // It sends in our order: what it was asked for before has been lost. Our next list says so.
+    if (asked != partner.out.begin() && !partner.dirty) {
+      partner.dirty = true;
+      partner.dirty_since = now;
+    }
     partner.out.erase(asked);
   } else if (partner.any_out > 0 && !pushed) {
     since = partner.any_asked;
