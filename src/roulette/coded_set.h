@@ -95,9 +95,8 @@ class CodedSet {
 
   void add_whole(nois::Interval blocks) {
     whole_.insert(blocks);
-    std::erase_if(parts_, [&](const Part& p) {
-      return p.block >= blocks.first && p.block <= blocks.last;
-    });
+    std::erase_if(parts_,
+                  [&](const Part& p) { return p.block >= blocks.first && p.block <= blocks.last; });
   }
   void add(uint16_t block, const BlockBits& bits) {
     if (!whole_.contains(block)) part(block).bits = part(block).bits | bits;

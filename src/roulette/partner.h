@@ -18,7 +18,7 @@ struct Outstanding {
   content::FileId file{};
   wire::ChunkName chunk;
   Instant asked{};
-  bool twice = false;      // another neighbour was asked for it too
+  bool twice = false;  // another neighbour was asked for it too
 };
 
 // A chunk that a neighbour has asked for.
@@ -41,7 +41,7 @@ struct SentPiece {
 struct View {
   content::FileId file{};
   CodedSet have;
-  uint64_t told = 0;       // chunks that we held when it was last told
+  uint64_t told = 0;  // chunks that we held when it was last told
 };
 
 struct Partner {
@@ -49,41 +49,41 @@ struct Partner {
   static constexpr size_t kViewsMax = 64;
 
   std::vector<View> views;
-  bool told_us = false;               // it has said what it holds
+  bool told_us = false;  // it has said what it holds
 
   // Asked of it.
   std::vector<Outstanding> out;
-  uint8_t any_out = 0;                // of the greeting's "any"
+  uint8_t any_out = 0;  // of the greeting's "any"
   uint8_t any_class = 0, any_classes = 1;
   Instant any_asked{};
-  bool dirty = false;                 // `out` has grown since it was told
+  bool dirty = false;  // `out` has grown since it was told
   Instant dirty_since{};
   Duration service = milliseconds(150);  // from request to arrival, moving average
   Instant last_data{};
-  uint32_t strikes = 0;               // time-outs since the last answer
-  uint8_t grant = 0;                  // of a seeder: what may still be asked
-  uint64_t got = 0;                   // credited chunk bytes from it
+  uint32_t strikes = 0;  // time-outs since the last answer
+  uint8_t grant = 0;     // of a seeder: what may still be asked
+  uint64_t got = 0;      // credited chunk bytes from it
 
   // It asks of us.
   std::vector<Wanted> wanted;
   uint8_t any_in = 0, in_class = 0, in_classes = 1;
   Instant any_since{};
-  std::vector<SentPiece> sent;        // latest last
-  uint64_t acknowledged = 0;          // of the chunk bytes that went to it
+  std::vector<SentPiece> sent;  // latest last
+  uint64_t acknowledged = 0;    // of the chunk bytes that went to it
   uint8_t room = 0;
-  ByteCount tab{};                    // that it grants us
-  BlockBits pushable;                 // positions that it does not ask for as long as it can
+  ByteCount tab{};     // that it grants us
+  BlockBits pushable;  // positions that it does not ask for as long as it can
 
   // The datagrams themselves.
-  uint16_t sequence = 0;              // of the last one to it
-  uint16_t heard = 0;                 // the latest that came
-  uint16_t delay = 0;                 // see wire::TradeState
+  uint16_t sequence = 0;  // of the last one to it
+  uint16_t heard = 0;     // the latest that came
+  uint16_t delay = 0;     // see wire::TradeState
   bool any_heard = false;
-  uint16_t echoed = 0;                // the latest of ours that it has measured
+  uint16_t echoed = 0;  // the latest of ours that it has measured
   Instant born{};
   Instant last_sent{};
   bool ask_referrals = false;
-  bool introduced = false;            // the seeder was asked to
+  bool introduced = false;  // the seeder was asked to
 
   // One-way delay to it in quarter milliseconds, apart from the clocks' difference: the least that
   // was seen, and how much more the latest was.

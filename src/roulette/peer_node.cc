@@ -83,12 +83,8 @@ void PeerNode::Impl::receive(Instant now, const Endpoint& from,
   core.stats.bytes_in += bytes.size();
   const auto datagram = wire::decode(bytes);
   if (!datagram) {
-    switch (datagram.error()) {
-      case wire::DecodeError::kTooShort: return core.drop(Drop::kTooShort);
-      case wire::DecodeError::kVersion: return core.drop(Drop::kVersion);
-      case wire::DecodeError::kUnknownType: return core.drop(Drop::kUnknownType);
-      case wire::DecodeError::kMalformed: return core.drop(Drop::kMalformed);
-    }
+    core.drop(datagram.error());
+    return;
   }
   if (datagram->header.to == link.token()) {
     from_seeder(now, from, datagram->message);

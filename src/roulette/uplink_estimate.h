@@ -65,7 +65,7 @@ class UplinkEstimate {
  private:
   static constexpr Duration kInterval = milliseconds(100);
   static constexpr Duration kWaits = milliseconds(17);  // more than this waits in our line
-  static constexpr Duration kFree = milliseconds(12);    // less than this does not
+  static constexpr Duration kFree = milliseconds(12);   // less than this does not
   static constexpr Duration kDrain = milliseconds(300);
   static constexpr uint32_t kSamplesMin = 3;
   static constexpr double kBusy = 0.85;

@@ -2,8 +2,8 @@
 // for any chunks at once, pull with an absolute want list that every datagram carries, push to who
 // shows room when the uplink is idle, and leave.
 //
-// Three files: v2_exchange.cc meets neighbours and reads what they say, v2_pull.cc asks, v2_give.cc
-// gives.
+// In several files: v2_meet.cc makes neighbours, v2_listen.cc reads what they say, v2_objects.cc
+// keeps what is held, v2_pull.cc asks, v2_give.cc gives, and v2_exchange.cc speaks and keeps time.
 #pragma once
 
 #include <deque>
@@ -40,8 +40,8 @@ class V2Exchange final : public Exchange {
  private:
   // One object that is fetched or kept.
   struct Block {
-    BlockBits held;                    // not to be asked for
-    BlockBits flying;                  // asked of somebody
+    BlockBits held;    // not to be asked for
+    BlockBits flying;  // asked of somebody
     bool done = false;
   };
   struct Object {
@@ -50,11 +50,11 @@ class V2Exchange final : public Exchange {
     bool active = false;
     bool cautious = false;
     std::vector<Block> blocks;
-    std::vector<uint16_t> open;        // blocks that are fetched now
-    uint64_t held = 0;                 // chunks
-    uint64_t missing = 0;              // chunks that are needed still
-    std::vector<wire::ChunkName> news; // that came last, latest last
-    std::optional<uint16_t> preferred; // where a reader is
+    std::vector<uint16_t> open;         // blocks that are fetched now
+    uint64_t held = 0;                  // chunks
+    uint64_t missing = 0;               // chunks that are needed still
+    std::vector<wire::ChunkName> news;  // that came last, latest last
+    std::optional<uint16_t> preferred;  // where a reader is
   };
   // A stranger that knows our name by a referral, until it has proved its address.
   struct HalfOpen {
@@ -75,7 +75,7 @@ class V2Exchange final : public Exchange {
     std::vector<uint8_t> bytes;
   };
 
-  // Meeting (v2_exchange.cc).
+  // Meeting and listening (v2_meet.cc, v2_listen.cc).
   Neighbour* meet(Instant now, const Endpoint& endpoint, wire::Token name,
                   wire::Token token_in = 0);
   static void set_token_out(Neighbour& neighbour, wire::Token token);
@@ -111,7 +111,7 @@ class V2Exchange final : public Exchange {
   void send_control(Instant now, Neighbour& neighbour, bool with_holdings = true);
   bool send(Instant now, Neighbour& neighbour, Lane lane, const wire::Message& message);
 
-  // Objects.
+  // Objects (v2_objects.cc).
   Object* object(content::FileId id);
   [[nodiscard]] const Object* find_object(content::FileId id) const;
   Object* current();  // the one that is fetched first; else any that is kept
@@ -175,7 +175,7 @@ class V2Exchange final : public Exchange {
   Instant epoch_at_{};
   uint8_t farewell_ = 255;
   uint8_t salt_;
-  BlockBits pushable_;                 // positions that are left to who pushes
+  BlockBits pushable_;  // positions that are left to who pushes
   bool admitted_ = false;
   Instant next_tick_ = Instant::never();
   Instant next_give_ = Instant::never();

@@ -16,8 +16,8 @@ constexpr Duration kHeardLately = milliseconds(400);
 constexpr uint32_t kRidersFew = 2;
 constexpr Duration kAnnounceAfter = milliseconds(40);
 constexpr uint32_t kAnnouncedAtOnce = 3;
-constexpr uint64_t kNewcomerChunks = 8;   // who holds fewer is one
-constexpr uint64_t kNewcomerServed = 2;   // and has priority for so many
+constexpr uint64_t kNewcomerChunks = 8;  // who holds fewer is one
+constexpr uint64_t kNewcomerServed = 2;  // and has priority for so many
 
 // Positions p with p % classes == its_class.
 BlockBits class_bits(uint8_t its_class, uint8_t classes) {
@@ -81,12 +81,15 @@ bool V2Exchange::give_wanted(Instant now) {
       Partner& partner = *neighbour.partner;
       if (partner.wanted.empty() && partner.any_in == 0) continue;
       const Object* first = current();
-      const uint64_t size = first == nullptr ? content::kChunkSizeDefault : first->geometry.chunk_size;
+      const uint64_t size =
+          first == nullptr ? content::kChunkSizeDefault : first->geometry.chunk_size;
       if (!may_give(now, neighbour, size)) continue;
       const View* view = first == nullptr ? nullptr : partner.find_view(first->id);
       const uint64_t holds = view == nullptr ? 0 : view->have.count();
-      const Instant since = partner.wanted.empty() ? partner.any_since : partner.wanted.front().since;
-      double score = v2.complete_first ? -static_cast<double>(holds) : static_cast<double>(since.ns);
+      const Instant since =
+          partner.wanted.empty() ? partner.any_since : partner.wanted.front().since;
+      double score =
+          v2.complete_first ? -static_cast<double>(holds) : static_cast<double>(since.ns);
       const bool is_new = partner.any_in > 0 || holds < kNewcomerChunks;
       if (v2.newcomers_first && is_new && neighbour.account.sent <= kNewcomerServed * size) {
         score -= 1e18;
@@ -111,7 +114,8 @@ bool V2Exchange::give_wanted(Instant now) {
     --partner.any_in;
     Object* of = current();
     const auto chunk =
-        of == nullptr ? std::nullopt : any_chunk(*of, partner, class_bits(partner.in_class, partner.in_classes));
+        of == nullptr ? std::nullopt
+                      : any_chunk(*of, partner, class_bits(partner.in_class, partner.in_classes));
     if (!chunk) {
       partner.any_in = 0;
       continue;
@@ -129,7 +133,8 @@ std::optional<wire::ChunkName> V2Exchange::any_chunk(const Object& object, const
     const auto block = static_cast<uint16_t>((start + i) % count);
     BlockBits bits = object.blocks[block].held & among;
     if (!bits.any()) continue;
-    if (view != nullptr) bits = bits.minus(view->have.bits(block, object.geometry.block_size(block)));
+    if (view != nullptr)
+      bits = bits.minus(view->have.bits(block, object.geometry.block_size(block)));
     if (const auto position = bits.pick(core_.rng)) return wire::ChunkName{block, *position};
   }
   return {};
@@ -139,8 +144,7 @@ std::optional<wire::ChunkName> V2Exchange::any_chunk(const Object& object, const
 bool V2Exchange::push_one(Instant now) {
   Object* of = current();
   if (of == nullptr || of->held == 0) return false;
-  const uint32_t pushes_max =
-      std::max(kPushesOutMin, kPushesOutTotal / std::max(1U, degree()));
+  const uint32_t pushes_max = std::max(kPushesOutMin, kPushesOutTotal / std::max(1U, degree()));
   Neighbour* best = nullptr;
   double best_score = 0;
   std::optional<wire::ChunkName> best_chunk;
@@ -152,7 +156,8 @@ bool V2Exchange::push_one(Instant now) {
     if (!may_give(now, neighbour, of->geometry.chunk_size)) continue;
     const View* view = partner.find_view(of->id);
     const uint64_t holds = view == nullptr ? 0 : view->have.count();
-    const double score = static_cast<double>(holds) + 4 * core_.rng.unit() + 8.0 * partner.pushes_out();
+    const double score =
+        static_cast<double>(holds) + 4 * core_.rng.unit() + 8.0 * partner.pushes_out();
     if (best != nullptr && score >= best_score) continue;
     const auto chunk = any_chunk(*of, partner, partner.pushable);
     if (!chunk) continue;

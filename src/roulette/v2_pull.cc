@@ -7,12 +7,11 @@
 namespace fb::roulette {
 namespace {
 
-
-constexpr int64_t kAskedAtOnce = 2;               // of one neighbour
+constexpr int64_t kAskedAtOnce = 2;  // of one neighbour
 constexpr uint32_t kSlack = 3;
 constexpr Duration kOutstandingCost = milliseconds(80);  // of each chunk that it owes us
 constexpr Duration kJitter = milliseconds(10);
-constexpr Duration kDebtorBonus = milliseconds(10);      // a chunk that it owes
+constexpr Duration kDebtorBonus = milliseconds(10);  // a chunk that it owes
 constexpr Duration kDebtorBonusMax = milliseconds(60);
 constexpr Duration kNearlyDoneCost = milliseconds(100);
 constexpr Duration kHold = milliseconds(20);
@@ -118,8 +117,7 @@ bool V2Exchange::ask_one(Instant now, int64_t& room, bool also_pushable) {
         Neighbour& neighbour = *owned;
         const Partner& partner = *neighbour.partner;
         if (!partner.told_us || neighbour.token_out == 0) continue;
-        if (neighbour.is_seeder ? partner.grant == 0
-                                : partner.asked() >= per_neighbour()) {
+        if (neighbour.is_seeder ? partner.grant == 0 : partner.asked() >= per_neighbour()) {
           continue;
         }
         if (credit_at(neighbour) < size) continue;
@@ -142,15 +140,16 @@ bool V2Exchange::ask_one(Instant now, int64_t& room, bool also_pushable) {
       Partner& partner = *best->partner;
       const View* view = best->is_seeder ? nullptr : partner.find_view(wanted.id);
       for (int64_t n = 0; n < kAskedAtOnce && room > 0; ++n) {
-        if (n > 0 && (best->is_seeder || credit_at(*best) < size ||
-                      partner.asked() >= per_neighbour())) {
+        if (n > 0 &&
+            (best->is_seeder || credit_at(*best) < size || partner.asked() >= per_neighbour())) {
           break;
         }
         BlockBits from = wanted_of(wanted, block);
         if (!also_pushable) from = from.minus(pushable_);
         if (view != nullptr) from = from & view->have.bits(block, total);
         std::optional<uint8_t> position;
-        if (best->is_seeder) position = from.minus(known_elsewhere(wanted.id, block, total)).pick(core_.rng);
+        if (best->is_seeder)
+          position = from.minus(known_elsewhere(wanted.id, block, total)).pick(core_.rng);
         if (!position) position = from.pick(core_.rng);
         if (!position) break;
         partner.out.push_back({wanted.id, {block, *position}, now, false});
@@ -283,9 +282,8 @@ void V2Exchange::cancel(Object& object, uint16_t block) {
 void V2Exchange::settle_arrival(Instant now, Neighbour& from, content::FileId file,
                                 wire::ChunkName chunk, bool pushed) {
   Partner& partner = *from.partner;
-  const auto asked = std::ranges::find_if(partner.out, [&](const Outstanding& o) {
-    return o.file == file && o.chunk == chunk;
-  });
+  const auto asked = std::ranges::find_if(
+      partner.out, [&](const Outstanding& o) { return o.file == file && o.chunk == chunk; });
   Instant since{};
   if (asked != partner.out.end()) {
     since = asked->asked;
@@ -299,7 +297,8 @@ void V2Exchange::settle_arrival(Instant now, Neighbour& from, content::FileId fi
     since = partner.any_asked;
     --partner.any_out;
   }
-  if (since != Instant{} && !pushed) partner.service = partner.service * 7 / 10 + (now - since) * 3 / 10;
+  if (since != Instant{} && !pushed)
+    partner.service = partner.service * 7 / 10 + (now - since) * 3 / 10;
   // Whoever else was asked for it learns by the next want list that it is not wanted any more.
   for (const auto& other : core_.neighbours()) {
     std::erase_if(other->partner->out,
@@ -381,8 +380,8 @@ void V2Exchange::endgame(Instant now) {
     if (!object.active || object.missing == 0 || object.missing > kEndgameMissing) continue;
     uint32_t extra = 0;
     for (const auto& n : core_.neighbours()) {
-      extra += static_cast<uint32_t>(std::ranges::count_if(
-          n->partner->out, [](const Outstanding& o) { return o.twice; }));
+      extra += static_cast<uint32_t>(
+          std::ranges::count_if(n->partner->out, [](const Outstanding& o) { return o.twice; }));
     }
     for (const auto& slow : core_.neighbours()) {
       for (size_t i = 0; i < slow->partner->out.size() && extra < kEndgameExtra; ++i) {

@@ -14,6 +14,8 @@
 
 #include "base/check.h"
 #include "roulette/core.h"
+#include "roulette/fresh_chunks.h"
+#include "roulette/recent_rates.h"
 #include "roulette/seeder_desk.h"
 #include "roulette/seeder_profile.h"
 #include "roulette/ticket.h"
@@ -22,27 +24,25 @@
 namespace fb::roulette {
 namespace {
 
-constexpr uint64_t kAmplificationMax = 3;          // RFC 9000, section 8.1
+constexpr uint64_t kAmplificationMax = 3;  // RFC 9000, section 8.1
 constexpr size_t kJoinsWaitingMax = 16'384;
 constexpr size_t kAdmittedKept = 4096;
 constexpr Duration kAdmittedLately = milliseconds(300);  // a JOIN sent again is answered after this
 constexpr size_t kAdmitFixed = wire::kHeaderSize + 16;   // bytes of an ADMIT without contacts
 constexpr size_t kContactSize = 15;                      // over IPv4
 constexpr size_t kContactSizeV6 = 27;
-constexpr double kJoinShare = 0.8;                 // of the bytes an arrival, for its admission
-constexpr double kGrantRateMax = 150;              // joins a second; above, nobody asks us
-constexpr double kTicketRateMax = 450;             // joins a second that may be listed
-constexpr double kTokenRateMax = 100;              // joins a second that get a token of ours
-constexpr size_t kQueueMax = 16;                   // chunks
+constexpr double kJoinShare = 0.8;      // of the bytes an arrival, for its admission
+constexpr double kGrantRateMax = 150;   // joins a second; above, nobody asks us
+constexpr double kTicketRateMax = 450;  // joins a second that may be listed
+constexpr double kTokenRateMax = 100;   // joins a second that get a token of ours
+constexpr size_t kQueueMax = 16;        // chunks
 constexpr uint32_t kGrantMax = 16;
 constexpr Duration kIdle = milliseconds(20);
 constexpr Duration kInjectGap = milliseconds(60);  // between two unasked chunks to one peer
 constexpr double kInjectAge = 0.6;                 // of a lifetime
 constexpr Duration kReferralInterval = milliseconds(450);
-constexpr double kReferralShare = 0.08;            // of the uplink
+constexpr double kReferralShare = 0.08;  // of the uplink
 constexpr double kLifetimeWeight = 0.02;
-constexpr size_t kRatesKept = 63;
-constexpr size_t kObjectsKept = 256;
 
 uint64_t key_of(std::string_view path) {  // FNV-1a: only to tell files apart here
   uint64_t hash = 0xcbf29ce484222325U;
@@ -57,6 +57,7 @@ class V2Seeder final : public SeederProfile {
         catalog_(site),
         core_(options.config, options.secret, options.choice_seed, /*token_prefix=*/0, transport),
         desk_(core_, site),
+        fresh_(site, core_.rng, options.config.v2.repair),
         uplink_(options.config.uplink, options.config.v2.backlog),
         own_key_(ticket_key(core_.secret.next(), core_.secret.next())) {
     core_.pacer.set_rate({}, {});  // paced here
@@ -102,14 +103,6 @@ class V2Seeder final : public SeederProfile {
     wire::ChunkName chunk;
     bool pushed = false;
   };
-  // The order in which the chunks of an object are given away: each once, then anew.
-  struct Round {
-    content::FileId file{};
-    content::Geometry geometry;
-    std::vector<uint32_t> order;
-    size_t next = 0;
-  };
-
   void on_join(Instant now, const Endpoint& from, const wire::Join& message, size_t size);
   void on_greet(Instant now, const Endpoint& from, wire::Token token, const wire::Greet& message);
   void on_neighbour(Instant now, const Endpoint& from, const wire::Datagram& datagram);
@@ -127,8 +120,6 @@ class V2Seeder final : public SeederProfile {
   bool make_room(Instant now);
   [[nodiscard]] std::vector<const Listed*> choose(Instant now, uint64_t path, wire::Token newcomer,
                                                   size_t count);
-  std::optional<wire::ChunkName> fresh(content::FileId file, const Partner& partner);
-  Round* round_of(content::FileId file);
   [[nodiscard]] double join_rate(Instant now);
   [[nodiscard]] uint8_t epoch(Instant now) const {
     return static_cast<uint8_t>(now.ns / kTicketEpoch.ns);
@@ -137,7 +128,6 @@ class V2Seeder final : public SeederProfile {
   [[nodiscard]] double bytes_per_second() const {
     return uplink_.rate().limited() ? static_cast<double>(uplink_.rate().bits_per_second) / 8 : 1e9;
   }
-  [[nodiscard]] wire::RateCode median(const std::vector<uint8_t>& rates) const;
   bool send(Instant now, const Endpoint& to, wire::Token token, Lane lane,
             const wire::Message& message);
   bool send(Instant now, Neighbour& to, Lane lane, const wire::Message& message) {
@@ -148,18 +138,18 @@ class V2Seeder final : public SeederProfile {
   content::SiteCatalog& catalog_;
   Core core_;
   SeederDesk desk_;
+  FreshChunks fresh_;
   Uplink uplink_;
   TicketKey own_key_;
   std::deque<Waiting> joins_;
-  std::deque<Instant> join_times_;       // of the last second
-  std::deque<Admitted> admitted_;        // latest last
-  std::deque<Listed> listed_;            // oldest first; those gone stay until they are old
+  std::deque<Instant> join_times_;              // of the last second
+  std::deque<Admitted> admitted_;               // latest last
+  std::deque<Listed> listed_;                   // oldest first; those gone stay until they are old
   std::unordered_map<uint32_t, Instant> gone_;  // looked up only
   std::deque<Queued> queue_;
-  std::deque<Instant> pushes_;           // of the last second
-  std::vector<NeighbourId> unserved_;    // newest last
-  std::vector<Round> rounds_;
-  std::vector<uint8_t> up_rates_, down_rates_;  // of those who left, oldest first
+  std::deque<Instant> pushes_;         // of the last second
+  std::vector<NeighbourId> unserved_;  // newest last
+  RecentRates up_rates_, down_rates_;  // of those who left
   Duration lifetime_ = seconds(2);
   uint64_t data_bytes_ = 0, join_bytes_ = 0, data_sent_ = 0;
   double referral_tokens_ = 0;
@@ -182,10 +172,14 @@ void V2Seeder::receive(Instant now, const Endpoint& from, std::span<const uint8_
   const auto datagram = wire::decode(bytes);
   if (!datagram) {
     switch (datagram.error()) {
-      case wire::DecodeError::kTooShort: return core_.drop(Drop::kTooShort);
-      case wire::DecodeError::kVersion: return core_.drop(Drop::kVersion);
-      case wire::DecodeError::kUnknownType: return core_.drop(Drop::kUnknownType);
-      case wire::DecodeError::kMalformed: return core_.drop(Drop::kMalformed);
+      case wire::DecodeError::kTooShort:
+        return core_.drop(Drop::kTooShort);
+      case wire::DecodeError::kVersion:
+        return core_.drop(Drop::kVersion);
+      case wire::DecodeError::kUnknownType:
+        return core_.drop(Drop::kUnknownType);
+      case wire::DecodeError::kMalformed:
+        return core_.drop(Drop::kMalformed);
     }
   }
   const wire::Token to = datagram->header.to;
@@ -275,22 +269,22 @@ void V2Seeder::admit(Instant now) {
   const double budget = bytes_per_second() / rate;
   const double room = kJoinShare * budget - kIpUdpHeaderBytes - kAdmitFixed;
   const auto affordable = static_cast<int64_t>(room / kContactSize);
-  size_t count = static_cast<size_t>(std::clamp<int64_t>(
-      affordable, v2.contacts_min, std::max(v2.contacts, v2.contacts_min)));
+  size_t count = static_cast<size_t>(
+      std::clamp<int64_t>(affordable, v2.contacts_min, std::max(v2.contacts, v2.contacts_min)));
   const size_t answer_max = newcomer.size * kAmplificationMax;
   count = std::min({count, wire::kContactsMax, (answer_max - kAdmitFixed) / kContactSize});
   wire::Admit message;
   message.epoch = epoch(now);
   message.polluted = desk_.polluted(now);
-  message.up = median(up_rates_);
-  message.down = median(down_rates_);
+  message.up = up_rates_.median();
+  message.down = down_rates_.median();
   const uint64_t path = key_of(newcomer.path);
   size_t size = kAdmitFixed;
   for (const Listed* one : choose(now, path, newcomer.name, count)) {
     size += one->endpoint.address.is_v4() ? kContactSize : kContactSizeV6;
     if (size > answer_max) break;
-    message.contacts.push_back(
-        {one->endpoint, make_ticket(one->key, newcomer.endpoint.address, message.epoch, one->name)});
+    message.contacts.push_back({one->endpoint, make_ticket(one->key, newcomer.endpoint.address,
+                                                           message.epoch, one->name)});
   }
   const bool listed = rate <= kTicketRateMax || core_.rng.unit() * rate < kTicketRateMax;
   if (listed || message.contacts.empty()) {
@@ -302,8 +296,8 @@ void V2Seeder::admit(Instant now) {
   send(now, newcomer.endpoint, newcomer.reply_token, Lane::kControl, message);
   ++core_.stats.joins;
   join_bytes_ += core_.accepted_bytes() - before + kIpUdpHeaderBytes;
-  admitted_.push_back({newcomer.endpoint, newcomer.reply_token, newcomer.name, path, newcomer.path,
-                       now});
+  admitted_.push_back(
+      {newcomer.endpoint, newcomer.reply_token, newcomer.name, path, newcomer.path, now});
   if (admitted_.size() > kAdmittedKept) admitted_.pop_front();
 }
 
@@ -326,9 +320,8 @@ void V2Seeder::on_greet(Instant now, const Endpoint& from, wire::Token /*token*/
     neighbour->warned = desk_.polluted(now);
     core_.mark_proven(*neighbour);
     if (listed_.size() >= 2 * size_t{seeder_.neighbours_max}) {
-      std::erase_if(listed_, [&](const Listed& l) {
-        return gone_.contains(static_cast<uint32_t>(l.id));
-      });
+      std::erase_if(listed_,
+                    [&](const Listed& l) { return gone_.contains(static_cast<uint32_t>(l.id)); });
       gone_.clear();
     }
     if (unserved_.size() >= seeder_.neighbours_max) unserved_.erase(unserved_.begin());
@@ -359,8 +352,8 @@ void V2Seeder::on_greet(Instant now, const Endpoint& from, wire::Token /*token*/
     // Unasked, one or two fresh chunks, while such pushes stay within the uplink; what it asks for
     // waits its turn.
     while (!pushes_.empty() && now - pushes_.front() > seconds(1)) pushes_.pop_front();
-    const double pushes_max = bytes_per_second() * 0.93 / (content::kChunkSizeDefault + 84.0) -
-                              rate * 0.15;
+    const double pushes_max =
+        bytes_per_second() * 0.93 / (content::kChunkSizeDefault + 84.0) - rate * 0.15;
     uint32_t pushed = 0;
     if (static_cast<double>(pushes_.size()) < pushes_max && joins_.size() < 3) {
       pushed = std::clamp(static_cast<uint32_t>(pushes_max / rate), 1U,
@@ -373,50 +366,15 @@ void V2Seeder::on_greet(Instant now, const Endpoint& from, wire::Token /*token*/
   }
 }
 
-V2Seeder::Round* V2Seeder::round_of(content::FileId file) {
-  for (Round& round : rounds_) {
-    if (round.file == file) return &round;
-  }
-  const auto geometry = catalog_.object(file);
-  if (!geometry || geometry->chunk_count() == 0) return nullptr;
-  if (rounds_.size() >= kObjectsKept) rounds_.erase(rounds_.begin());
-  Round& round = rounds_.emplace_back(Round{file, *geometry, {}, 0});
-  const uint64_t count = core_.config.v2.repair ? geometry->coded_count() : geometry->chunk_count();
-  round.order.resize(count);
-  for (uint64_t id = 0; id < count; ++id) round.order[id] = static_cast<uint32_t>(id);
-  for (uint64_t i = 0; i + 1 < count; ++i) {
-    std::swap(round.order[i], round.order[i + core_.rng.below(count - i)]);
-  }
-  return &round;
-}
-
-// The chunk of which the swarm has got least from us, and that this one is not known to hold.
-std::optional<wire::ChunkName> V2Seeder::fresh(content::FileId file, const Partner& partner) {
-  Round* round = round_of(file);
-  if (round == nullptr) return {};
-  const View* view = partner.find_view(file);
-  for (size_t tries = 0; tries < round->order.size(); ++tries) {
-    const size_t at = (round->next + tries) % round->order.size();
-    const uint32_t id = round->order[at];
-    const wire::ChunkName name{static_cast<uint16_t>(round->geometry.block_of(id)),
-                               static_cast<uint8_t>(round->geometry.position_of(id))};
-    if (view != nullptr && view->have.contains(name)) continue;
-    std::swap(round->order[round->next], round->order[at]);
-    round->next = (round->next + 1) % round->order.size();
-    return name;
-  }
-  return {};
-}
-
 void V2Seeder::push(Instant now, Neighbour& to, uint32_t count, bool first) {
   const auto found = std::ranges::find(listed_.rbegin(), listed_.rend(), to.id, &Listed::id);
-  const auto admitted = std::ranges::find(admitted_.rbegin(), admitted_.rend(), to.name,
-                                          &Admitted::name);
+  const auto admitted =
+      std::ranges::find(admitted_.rbegin(), admitted_.rend(), to.name, &Admitted::name);
   if (found == listed_.rend() || admitted == admitted_.rend()) return;
   const auto object = catalog_.first_object(admitted->path_text);
   if (!object) return;
   for (uint32_t i = 0; i < count; ++i) {
-    const auto chunk = fresh(*object, *to.partner);
+    const auto chunk = fresh_.next(*object, *to.partner);
     if (!chunk) return;
     to.partner->view(*object).have.add(*chunk);
     const Queued queued{to.id, *object, *chunk, false};
@@ -442,19 +400,19 @@ bool V2Seeder::inject(Instant now) {
     const Listed& one = listed_[core_.rng.below(listed_.size())];
     Neighbour* candidate = core_.find(one.id);
     if (candidate == nullptr) continue;
-    const Round* round = rounds_.empty() ? nullptr : &rounds_.back();
-    const bool spread = round != nullptr && data_sent_ * 10 > uint64_t{round->geometry.chunk_count()} * 13;
+    const content::Geometry* latest = fresh_.latest();
+    const bool spread = latest != nullptr && data_sent_ * 10 > uint64_t{latest->chunk_count()} * 13;
     if (spread && now - one.at > scale(lifetime_, kInjectAge)) continue;
     if (now - candidate->partner->last_sent < kInjectGap) continue;
     chosen = candidate;
   }
   if (chosen == nullptr) return false;
-  const auto admitted = std::ranges::find(admitted_.rbegin(), admitted_.rend(), chosen->name,
-                                          &Admitted::name);
+  const auto admitted =
+      std::ranges::find(admitted_.rbegin(), admitted_.rend(), chosen->name, &Admitted::name);
   if (admitted == admitted_.rend()) return false;
   const auto object = catalog_.first_object(admitted->path_text);
   if (!object) return false;
-  const auto chunk = fresh(*object, *chosen->partner);
+  const auto chunk = fresh_.next(*object, *chosen->partner);
   if (!chunk) return false;
   chosen->partner->view(*object).have.add(*chunk);
   queue_.push_back({chosen->id, *object, *chunk, true});
@@ -463,11 +421,11 @@ bool V2Seeder::inject(Instant now) {
 
 bool V2Seeder::send_piece(Instant now, const Queued& queued) {
   Neighbour* to = core_.find(queued.to);
-  const Round* round = round_of(queued.file);
-  if (to == nullptr || round == nullptr) return false;
+  const auto geometry = catalog_.object(queued.file);
+  if (to == nullptr || !geometry) return false;
   Partner& partner = *to->partner;
   std::array<uint8_t, content::kChunkSizeMax> bytes;
-  const uint32_t id = round->geometry.id_at(queued.chunk.block, queued.chunk.position);
+  const uint32_t id = geometry->id_at(queued.chunk.block, queued.chunk.position);
   const size_t length = catalog_.read_chunk(queued.file, id, bytes);
   if (length == 0) {
     core_.drop(Drop::kSourceGone);
@@ -493,9 +451,9 @@ bool V2Seeder::send_piece(Instant now, const Queued& queued) {
 
 void V2Seeder::serve(Instant now) {
   while (uplink_.ready(now)) {
-    const Round* round = rounds_.empty() ? nullptr : &rounds_.back();
-    const bool cold = round != nullptr && core_.neighbours().size() > 8 &&
-                      data_sent_ * 10 < uint64_t{round->geometry.chunk_count()} * 13;
+    const content::Geometry* latest = fresh_.latest();
+    const bool cold = latest != nullptr && core_.neighbours().size() > 8 &&
+                      data_sent_ * 10 < uint64_t{latest->chunk_count()} * 13;
     const bool data_first = cold && join_bytes_ > data_bytes_ && (!queue_.empty() || inject(now));
     if (!joins_.empty() && !data_first) {
       admit(now);
@@ -573,9 +531,9 @@ void V2Seeder::refer(Instant now, Neighbour& to) {
   wire::Recommendation answer;
   const int64_t lives = core_.config.referral_lifetime.ns / 1'000'000'000;
   for (const Listed* one : choose(now, found->path, to.name, 2)) {
-    answer.referrals.push_back(
-        {one->endpoint, make_ticket(one->key, to.endpoint.address, epoch(now), one->name),
-         static_cast<uint8_t>(std::min<int64_t>(255, lives))});
+    answer.referrals.push_back({one->endpoint,
+                                make_ticket(one->key, to.endpoint.address, epoch(now), one->name),
+                                static_cast<uint8_t>(std::min<int64_t>(255, lives))});
   }
   if (!answer.referrals.empty()) send(now, to, Lane::kControl, answer);
 }
@@ -600,22 +558,9 @@ void V2Seeder::on_bye(Instant now, Neighbour& from, const wire::Bye& message) {
     const Duration lived = milliseconds(std::min<int64_t>(message.lifetime_ms, 600'000));
     lifetime_ = scale(lifetime_, 1 - kLifetimeWeight) + scale(lived, kLifetimeWeight);
   }
-  const auto note = [](std::vector<uint8_t>& rates, wire::RateCode rate) {
-    if (rate.code == 0) return;
-    if (rates.size() >= kRatesKept) rates.erase(rates.begin());
-    rates.push_back(rate.code);
-  };
-  note(up_rates_, message.up);
-  note(down_rates_, message.down);
+  up_rates_.add(message.up);
+  down_rates_.add(message.down);
   remove(now, from);
-}
-
-wire::RateCode V2Seeder::median(const std::vector<uint8_t>& rates) const {
-  if (rates.empty()) return {};
-  std::vector<uint8_t> sorted = rates;
-  const auto middle = sorted.begin() + static_cast<ptrdiff_t>(sorted.size() / 2);
-  std::ranges::nth_element(sorted, middle);
-  return {*middle};
 }
 
 void V2Seeder::remove(Instant now, Neighbour& neighbour) {
@@ -671,8 +616,7 @@ void V2Seeder::close(Instant now) {
 }  // namespace
 
 std::unique_ptr<SeederProfile> make_v2_seeder(const SeederOptions& options,
-                                              content::SiteCatalog& catalog,
-                                              Transport& transport) {
+                                              content::SiteCatalog& catalog, Transport& transport) {
   return std::make_unique<V2Seeder>(options, catalog, transport);
 }
 

@@ -1,0 +1,78 @@
+// Which chunk of an object a seeder gives away next when it may choose: each once, in random order,
+// and then anew, so that the swarm gets as many different ones as possible.
+// One thread at a time.
+#pragma once
+
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "base/rng.h"
+#include "content/site_catalog.h"
+#include "roulette/partner.h"
+
+namespace fb::roulette {
+
+class FreshChunks {
+ public:
+  // Borrows both. `repair`: repair chunks too.
+  FreshChunks(content::SiteCatalog& catalog, Rng& rng, bool repair)
+      : catalog_(catalog), rng_(rng), repair_(repair) {}
+
+  // The next one that this neighbour is not known to hold; none when it has all, or when there is
+  // no such object.
+  std::optional<wire::ChunkName> next(content::FileId file, const Partner& partner) {
+    Round* round = round_of(file);
+    if (round == nullptr) return {};
+    const View* view = partner.find_view(file);
+    const size_t count = round->order.size();
+    for (size_t tries = 0; tries < count; ++tries) {
+      const size_t at = (round->next + tries) % count;
+      const uint32_t id = round->order[at];
+      const wire::ChunkName name{static_cast<uint16_t>(round->geometry.block_of(id)),
+                                 static_cast<uint8_t>(round->geometry.position_of(id))};
+      if (view != nullptr && view->have.contains(name)) continue;
+      std::swap(round->order[round->next], round->order[at]);
+      round->next = (round->next + 1) % count;
+      return name;
+    }
+    return {};
+  }
+  // Of the object that was begun last; null before there is one.
+  [[nodiscard]] const content::Geometry* latest() const {
+    return rounds_.empty() ? nullptr : &rounds_.back().geometry;
+  }
+
+ private:
+  static constexpr size_t kObjectsKept = 256;
+  struct Round {
+    content::FileId file{};
+    content::Geometry geometry;
+    std::vector<uint32_t> order;
+    size_t next = 0;
+  };
+
+  Round* round_of(content::FileId file) {
+    for (Round& round : rounds_) {
+      if (round.file == file) return &round;
+    }
+    const auto geometry = catalog_.object(file);
+    if (!geometry || geometry->chunk_count() == 0) return nullptr;
+    if (rounds_.size() >= kObjectsKept) rounds_.erase(rounds_.begin());
+    Round& round = rounds_.emplace_back(Round{file, *geometry, {}, 0});
+    const uint64_t count = repair_ ? geometry->coded_count() : geometry->chunk_count();
+    round.order.resize(count);
+    for (uint64_t id = 0; id < count; ++id) round.order[id] = static_cast<uint32_t>(id);
+    for (uint64_t i = 0; i + 1 < count; ++i) {
+      std::swap(round.order[i], round.order[i + rng_.below(count - i)]);
+    }
+    return &round;
+  }
+
+  content::SiteCatalog& catalog_;
+  Rng& rng_;
+  bool repair_;
+  std::vector<Round> rounds_;
+};
+
+}  // namespace fb::roulette

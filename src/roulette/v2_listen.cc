@@ -1,0 +1,162 @@
+// Profile v2, listening: what neighbours say, and what it changes.
+#include <algorithm>
+#include <utility>
+
+#include "roulette/v2_exchange.h"
+
+namespace fb::roulette {
+namespace {
+
+constexpr size_t kEarlyMax = 64;
+constexpr uint64_t kPieceOverhead = 77;  // about: headers of IP, UDP and PIECE
+
+}  // namespace
+
+bool V2Exchange::on_message(Instant now, Neighbour& from, const wire::Message& message) {
+  // Our token is known to nobody else.
+  if (from.token_out != 0) core_.mark_proven(from);
+  if (const auto* piece = std::get_if<wire::Piece>(&message)) {
+    on_piece(now, from, *piece);
+  } else if (const auto* control = std::get_if<wire::Control>(&message)) {
+    on_control(now, from, control->state, control->whole, control->have);
+  } else if (const auto* greeted = std::get_if<wire::Greeted>(&message)) {
+    on_greeted(now, from, *greeted);
+  } else if (const auto* told = std::get_if<wire::Recommendation>(&message)) {
+    on_recommendation(now, *told);
+  } else if (const auto* introduce = std::get_if<wire::Introduce>(&message)) {
+    if (!from.is_seeder) return false;
+    on_introduce(now, *introduce);
+  } else if (const auto* request = std::get_if<wire::ManifestRequest>(&message)) {
+    for (auto part : link_.manifest_parts(request->path)) {
+      part.request = request->request;
+      send(now, from, Lane::kControl, part);
+    }
+  } else if (std::holds_alternative<wire::Bye>(message)) {
+    remove(now, from);
+    pull(now);
+  } else {
+    return false;
+  }
+  return true;
+}
+
+void V2Exchange::on_greeted(Instant now, Neighbour& from, const wire::Greeted& message) {
+  Partner& partner = *from.partner;
+  const bool first = from.token_out == 0;
+  set_token_out(from, message.reply_token);
+  core_.mark_proven(from);
+  contacts_.forgive({from.endpoint.address.limit_prefix(), 0});
+  if (first) partner.service = std::max(milliseconds(30), now - partner.born + milliseconds(20));
+  on_control(now, from, message.state, message.whole, message.have);
+}
+
+void V2Exchange::on_control(Instant now, Neighbour& from, const wire::TradeState& state,
+                            const wire::Intervals& whole, const std::vector<wire::BlockMap>& have) {
+  Partner& partner = *from.partner;
+  read_state(now, from, state);
+  partner.strikes = 0;
+  partner.told_us = true;
+  if (state.file != content::FileId{}) {
+    View& view = partner.view(state.file);
+    const Object* known = find_object(state.file);
+    for (const nois::Interval& blocks : whole.span()) {
+      // Of an object that we know nothing of, nobody can have a say on its length.
+      if (known == nullptr) break;
+      const auto last = static_cast<uint32_t>(known->blocks.size() - 1);
+      if (blocks.first <= last) {
+        view.have.add_whole({blocks.first, std::min(blocks.last, last)});
+      }
+    }
+    for (const wire::BlockMap& map : have) view.have.add(map.block, {map.bits});
+  }
+  if (state.want_referrals) answer_referral_request(now, from);
+  pull(now);
+  give(now);
+}
+
+// What every datagram of a trader tells.
+void V2Exchange::read_state(Instant now, Neighbour& from, const wire::TradeState& state) {
+  Partner& partner = *from.partner;
+  if (!partner.hear(now, state, from.account.sent)) return;
+  if (partner.queueing_at == now) estimate_.on_delay(partner.queueing);
+  Object* about = object(state.file);
+  if (about == nullptr) return;
+  std::vector<Wanted> before = std::move(partner.wanted);
+  partner.wanted.clear();
+  for (const Wanted& old : before) {
+    if (old.file != state.file) partner.wanted.push_back(old);
+  }
+  View& view = partner.view(state.file);
+  for (const wire::ChunkName chunk : state.wants.span()) {
+    if (chunk.block >= about->blocks.size() ||
+        !about->blocks[chunk.block].held.test(chunk.position))
+      continue;
+    if (partner.on_its_way(state.file, chunk)) continue;
+    const auto old = std::ranges::find_if(
+        before, [&](const Wanted& w) { return w.file == state.file && w.chunk == chunk; });
+    partner.wanted.push_back({state.file, chunk, old == before.end() ? now : old->since});
+    view.have.remove(chunk);
+  }
+}
+
+void V2Exchange::on_piece(Instant now, Neighbour& from, const wire::Piece& message) {
+  Partner& partner = *from.partner;
+  const uint64_t length = message.bytes.size();
+  core_.stats.chunk_bytes_received += length;
+  if (from.is_seeder) {
+    core_.stats.chunk_bytes_from_seeder += length;
+    partner.grant = message.grant;
+  }
+  read_state(now, from, message.state);
+  partner.strikes = 0;
+  partner.last_data = now;
+  count_arrival(now, length + kPieceOverhead);
+  View& view = partner.view(message.state.file);
+  for (const wire::ChunkName chunk : message.news.span()) view.have.add(chunk);
+  view.have.add(message.chunk);
+  const Early piece{from.id,          message.state.file,
+                    message.chunk,    message.pushed,
+                    message.verified, {message.bytes.begin(), message.bytes.end()}};
+  const bool known = downloads_.store_of(message.state.file) != nullptr;
+  if (!known && downloads_.active().empty() && link_.busy() && early_.size() < kEarlyMax) {
+    partner.got += length;
+    settle_arrival(now, from, piece.file, piece.chunk, piece.pushed);
+    early_.push_back(piece);
+    return;
+  }
+  const NeighbourId id = from.id;
+  take(now, from, piece);
+  if (Neighbour* still = core_.find(id); still != nullptr && message.state.want_referrals) {
+    answer_referral_request(now, *still);
+  }
+  pull(now);
+  give(now);
+}
+
+void V2Exchange::answer_referral_request(Instant now, const Neighbour& from) {
+  // Only who has paid is told of others.
+  if (from.partner->got == 0 || from.partner->got * 2 + 1024 < from.account.sent) return;
+  wire::Recommendation answer;
+  for (int i = 0; i < 2; ++i) {
+    const auto referral = core_.recommend(now, from.name, content::FileId{});
+    if (!referral) break;
+    const bool twice = !answer.referrals.empty() && answer.referrals.front() == *referral;
+    if (!twice) answer.referrals.push_back(*referral);
+  }
+  if (!answer.referrals.empty()) core_.send(now, Lane::kControl, from, answer);
+}
+
+void V2Exchange::on_recommendation(Instant now, const wire::Recommendation& message) {
+  for (const wire::Referral& referral : message.referrals) {
+    if (!may_contact(now, referral.endpoint, referral.name)) continue;
+    if (Neighbour* neighbour = meet(now, referral.endpoint, referral.name))
+      greet(now, *neighbour, {});
+  }
+}
+
+void V2Exchange::on_introduce(Instant now, const wire::Introduce& message) {
+  if (!may_contact(now, message.endpoint, message.name)) return;
+  if (Neighbour* neighbour = meet(now, message.endpoint, message.name)) greet(now, *neighbour, {});
+}
+
+}  // namespace fb::roulette

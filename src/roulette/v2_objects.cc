@@ -1,0 +1,139 @@
+// Profile v2: what is fetched and kept, block by block, as the chunk stores have it.
+#include <algorithm>
+#include <utility>
+
+#include "roulette/v2_exchange.h"
+
+namespace fb::roulette {
+namespace {
+
+constexpr Duration kTick = milliseconds(10);
+
+}  // namespace
+
+void V2Exchange::on_download_began(Instant now) {
+  for (Download* download : downloads_.active()) {
+    Object* known = object(download->current().info().id);
+    if (known == nullptr) {
+      add_object(*download);
+    } else if (!known->active) {  // fetched before, and once more
+      known->active = true;
+      rebuild(*known);
+    }
+  }
+  if (next_tick_ == Instant::never() && admitted_) next_tick_ = now + kTick;
+  last_progress_ = now;
+  for (const Early& piece : std::exchange(early_, {})) {
+    if (Neighbour* from = core_.find(piece.from)) {
+      uint64_t& got = from->partner->got;  // counted again
+      got -= std::min<uint64_t>(got, piece.bytes.size());
+      take(now, *from, piece);
+    }
+  }
+  pull(now);
+  give(now);
+}
+
+void V2Exchange::add_object(Download& download) {
+  Object& added = objects_.emplace_back();
+  added.id = download.current().info().id;
+  added.geometry = download.current().geometry();
+  added.blocks.resize(added.geometry.block_count());
+  added.active = true;
+  added.cautious = download.cautious;
+  rebuild(added);
+}
+
+V2Exchange::Object* V2Exchange::object(content::FileId id) {
+  return const_cast<Object*>(find_object(id));
+}
+
+const V2Exchange::Object* V2Exchange::find_object(content::FileId id) const {
+  for (const Object& known : objects_) {
+    if (known.id == id) return &known;
+  }
+  return nullptr;
+}
+
+V2Exchange::Object* V2Exchange::current() {
+  for (Object& known : objects_) {
+    if (known.active) return &known;
+  }
+  return objects_.empty() ? nullptr : &objects_.back();
+}
+
+// Chunks of the block that may be asked for: without repair only the source.
+uint32_t V2Exchange::tradeable(const Object& object, uint16_t block) const {
+  if (core_.config.v2.repair) return object.geometry.block_size(block);
+  return static_cast<uint32_t>(object.geometry.source_chunks_of(block).length());
+}
+
+uint32_t V2Exchange::needed(const Object& object, uint16_t block) const {
+  const Block& b = object.blocks[block];
+  if (b.done) return 0;
+  const auto source = static_cast<uint32_t>(object.geometry.source_chunks_of(block).length());
+  const uint32_t held = b.held.count();
+  return source > held ? source - held : 1;  // all there, and not right: the digests will tell
+}
+
+void V2Exchange::sync_block(Object& object, uint16_t block, const content::ChunkStore& store) {
+  Block& b = object.blocks[block];
+  const content::Geometry& geometry = object.geometry;
+  b.held = {};
+  const auto& held = object.cautious ? store.checked() : store.held();
+  const auto note = [&](nois::Interval ids) {
+    for (const nois::Interval& part : held.within(ids)) {
+      for (uint64_t id = part.first; id <= part.last; ++id) {
+        b.held.set(geometry.position_of(static_cast<uint32_t>(id)));
+      }
+    }
+  };
+  const nois::Interval source = geometry.source_chunks_of(block);
+  note(source);
+  if (geometry.block_size(block) > source.length()) note(geometry.repair_chunks_of(block));
+  b.done = store.verified().count_in(source) == source.length();
+}
+
+void V2Exchange::rebuild(Object& object) {
+  const Download* download = downloads_.fetching(object.id);
+  const content::ChunkStore* store =
+      download != nullptr ? &download->current() : downloads_.store_of(object.id);
+  if (store == nullptr) return;
+  object.cautious = download != nullptr ? download->cautious : downloads_.cautious(object.id);
+  for (size_t block = 0; block < object.blocks.size(); ++block) {
+    sync_block(object, static_cast<uint16_t>(block), *store);
+  }
+  recount(object);
+}
+
+void V2Exchange::recount(Object& object) {
+  object.held = object.missing = 0;
+  for (size_t block = 0; block < object.blocks.size(); ++block) {
+    object.held += object.blocks[block].held.count();
+    object.missing += needed(object, static_cast<uint16_t>(block));
+  }
+}
+
+void V2Exchange::on_object_ended(Instant /*now*/, content::FileId id) {
+  if (Object* ended = object(id)) {
+    ended->active = downloads_.fetching(id) != nullptr;  // somebody else may want it still
+    ended->open.clear();
+    for (Block& block : ended->blocks) block.flying = {};
+    rebuild(*ended);
+  }
+  for (const auto& neighbour : core_.neighbours()) {
+    std::erase_if(neighbour->partner->out, [&](const Outstanding& o) { return o.file == id; });
+  }
+  std::erase_if(objects_, [&](const Object& o) { return downloads_.store_of(o.id) == nullptr; });
+}
+
+void V2Exchange::on_held_changed(Download& download) {
+  if (Object* changed = object(download.current().info().id)) rebuild(*changed);
+}
+
+void V2Exchange::on_progress(Instant now) {
+  last_progress_ = now;
+  repairs_ = 0;
+}
+
+}  // namespace fb::roulette
