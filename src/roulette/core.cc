@@ -120,6 +120,15 @@ bool Core::send(Instant now, Lane lane, const Neighbour& to, const wire::Message
   return send(now, lane, to.endpoint, to.token_out, message);
 }
 
+void Core::drop(wire::DecodeError error) {
+  switch (error) {
+    case wire::DecodeError::kTooShort: return drop(Drop::kTooShort);
+    case wire::DecodeError::kVersion: return drop(Drop::kVersion);
+    case wire::DecodeError::kUnknownType: return drop(Drop::kUnknownType);
+    case wire::DecodeError::kMalformed: return drop(Drop::kMalformed);
+  }
+}
+
 NodeStats Core::counted() const {
   NodeStats out = stats;
   out.datagrams_out = pacer.sent_datagrams();

@@ -65,6 +65,7 @@ class Core {
   // All that is counted, up to now.
   [[nodiscard]] NodeStats counted() const;
   void drop(Drop reason) { stats.drops.add(reason); }
+  void drop(wire::DecodeError error);
 
   // The datagram came for `neighbour` from `from`. True when that is its address; otherwise the
   // new address is challenged, the datagram is dropped, and nothing else happens yet.

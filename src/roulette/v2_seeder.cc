@@ -8,6 +8,7 @@
 #include <array>
 #include <cmath>
 #include <deque>
+#include <functional>
 #include <unordered_map>
 #include <utility>
 #include <vector>
@@ -43,12 +44,6 @@ constexpr double kInjectAge = 0.6;                 // of a lifetime
 constexpr Duration kReferralInterval = milliseconds(450);
 constexpr double kReferralShare = 0.08;  // of the uplink
 constexpr double kLifetimeWeight = 0.02;
-
-uint64_t key_of(std::string_view path) {  // FNV-1a: only to tell files apart here
-  uint64_t hash = 0xcbf29ce484222325U;
-  for (const char c : path) hash = (hash ^ static_cast<uint8_t>(c)) * 0x100000001b3U;
-  return hash;
-}
 
 class V2Seeder final : public SeederProfile {
  public:
@@ -171,16 +166,8 @@ void V2Seeder::receive(Instant now, const Endpoint& from, std::span<const uint8_
   core_.stats.bytes_in += bytes.size();
   const auto datagram = wire::decode(bytes);
   if (!datagram) {
-    switch (datagram.error()) {
-      case wire::DecodeError::kTooShort:
-        return core_.drop(Drop::kTooShort);
-      case wire::DecodeError::kVersion:
-        return core_.drop(Drop::kVersion);
-      case wire::DecodeError::kUnknownType:
-        return core_.drop(Drop::kUnknownType);
-      case wire::DecodeError::kMalformed:
-        return core_.drop(Drop::kMalformed);
-    }
+    core_.drop(datagram.error());
+    return;
   }
   const wire::Token to = datagram->header.to;
   if (to == 0) {
@@ -278,7 +265,7 @@ void V2Seeder::admit(Instant now) {
   message.polluted = desk_.polluted(now);
   message.up = up_rates_.median();
   message.down = down_rates_.median();
-  const uint64_t path = key_of(newcomer.path);
+  const uint64_t path = std::hash<std::string_view>{}(newcomer.path);
   size_t size = kAdmitFixed;
   for (const Listed* one : choose(now, path, newcomer.name, count)) {
     size += one->endpoint.address.is_v4() ? kContactSize : kContactSizeV6;
