@@ -32,7 +32,8 @@ struct BlockBits {
     }
     return out;
   }
-  // About half of all positions, others for each salt: splitmix64 of 4 * salt + i for word i.
+  // About half of all positions, others for each salt: word i is the output of splitmix64 whose
+  // state is 4 * salt + i + 1 steps on from 0. Part of the protocol (docs, "Trade state").
   static BlockBits half(uint8_t salt) {
     BlockBits out;
     for (uint32_t i = 0; i < 4; ++i) {

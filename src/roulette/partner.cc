@@ -11,7 +11,7 @@ uint16_t clock_of(Instant now) { return static_cast<uint16_t>(now.ns / 250'000);
 
 void Partner::begin_anew() {
   any_heard = false;
-  heard = delay = 0;
+  heard = delay = echoed = 0;
   got = acknowledged = 0;
   sent.clear();
   wanted.clear();

@@ -37,6 +37,18 @@ TEST_CASE("block bits: all of so many") {
   }
 }
 
+// The number that stands in docs/protocol.md; both sides have to draw the same.
+TEST_CASE("block bits: the half that a salt draws") {
+  CHECK(BlockBits::half(200).words ==
+        std::array<uint64_t, 4>{0xf1de0875b332446f, 0x81487f13496e7b8a, 0xa1c603e2d2b1c755,
+                                0xb5be0c9a1bb00e12});
+  for (int salt = 0; salt < 256; ++salt) {
+    const uint32_t count = BlockBits::half(static_cast<uint8_t>(salt)).count();
+    CHECK(count > 96);
+    CHECK(count < 160);
+  }
+}
+
 TEST_CASE("block bits do what a bitset does") {
   for (uint64_t seed = 1; seed <= 200; ++seed) {
     INFO("seed " << seed);

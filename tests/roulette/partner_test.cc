@@ -55,20 +55,20 @@ TEST_CASE("a stale datagram changes nothing") {
   state.received = 5000;
   state.room = 9;
   state.tab = 4;
-  state.waiting = 2;
+  state.salt = 2;
   REQUIRE(partner.hear(kStart, state, 10'000));
   state = state_of(9);
   state.received = 9000;
   state.room = 1;
   state.tab = 1;
-  state.waiting = 1;
+  state.salt = 1;
   state.heard = 5;
   partner.note_sent({5, kFile, {0, 1}, false});
   REQUIRE_FALSE(partner.hear(kStart + seconds(1), state, 10'000));
   CHECK(partner.acknowledged == 5000);
   CHECK(partner.room == 9);
   CHECK(partner.tab == ByteCount{4 * 256});
-  CHECK(partner.waiting == 2);
+  CHECK(partner.pushable == BlockBits::half(2));
   CHECK(partner.on_its_way(kFile, {0, 1}));
 }
 
@@ -113,9 +113,9 @@ TEST_CASE("queueing: what a delay is beyond the least that was seen, whatever th
   // Our clock is 20 s ahead of its; the way takes 30 ms, and then a line fills up.
   Partner here;
   wire::TradeState ours;
-  here.fill(kStart, ours);
   uint16_t sequence = 0;
   const auto told = [&](int64_t way_ms) {
+    here.fill(kStart, ours);
     auto state = state_of(++sequence);
     state.heard = ours.sequence;
     state.delay = static_cast<uint16_t>((way_ms - 20'000) * 4);
@@ -127,6 +127,11 @@ TEST_CASE("queueing: what a delay is beyond the least that was seen, whatever th
   CHECK(told(30) == Duration{});
   CHECK(told(25) == Duration{});  // the way itself was shorter
   CHECK(told(45) == milliseconds(20));
+  CHECK(here.queueing_at == kStart + milliseconds(50));
+  // The same datagram of ours, told of again, is no new sample.
+  auto state = state_of(++sequence);
+  state.heard = ours.sequence;
+  REQUIRE(here.hear(kStart + seconds(1), state, 0));
   CHECK(here.queueing_at == kStart + milliseconds(50));
 }
 

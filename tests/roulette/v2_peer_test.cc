@@ -234,7 +234,9 @@ TEST_CASE("v2 peer: a ticket makes a neighbour at once, a forged one is not answ
 }
 
 TEST_CASE("v2 peer: a neighbour is not cut off by who forges its address") {
-  Fixture f;
+  RouletteConfig config;
+  config.v2.stranger_tab = kib(8);
+  Fixture f(20 * 1024, config);
   f.join();
   for (uint8_t position = 0; position < 5; ++position) f.give(position);
   f.receive(host(5), f.ticket_for(host(5)), f.greet(0xaa, 0xbb));
@@ -350,7 +352,9 @@ TEST_CASE("v2 peer: another profile on the other side is an error with a reason,
 }
 
 TEST_CASE("v2 peer: a want list that comes again, late or twice, draws nothing twice") {
-  Fixture f;
+  RouletteConfig config;
+  config.v2.stranger_tab = kib(8);
+  Fixture f(20 * 1024, config);
   f.join();
   for (uint8_t position = 0; position < 10; ++position) f.give(position);
   auto greet = f.greet(0xaa, 0xbb);

@@ -133,7 +133,7 @@ TradeState state_of(const Json& f) {
   out.received = f.at("received").get<uint32_t>();
   out.room = f.at("room").get<uint8_t>();
   out.tab = f.at("tab").get<uint8_t>();
-  out.waiting = f.at("waiting").get<uint8_t>();
+  out.salt = f.at("salt").get<uint8_t>();
   out.want_referrals = f.at("want_referrals").get<bool>();
   out.file = file_of(f.at("file"));
   out.wants = names_of<kWantsMax>(f.at("wants"));
@@ -143,7 +143,7 @@ TradeState state_of(const Json& f) {
 Json json_of(const TradeState& state) {
   return {{"sequence", state.sequence}, {"clock", state.clock}, {"heard", state.heard},
           {"delay", state.delay}, {"received", state.received}, {"room", state.room},
-          {"tab", state.tab}, {"waiting", state.waiting},
+          {"tab", state.tab}, {"salt", state.salt},
           {"want_referrals", state.want_referrals}, {"file", hex_of(state.file)},
           {"wants", json_of(state.wants)}};
 }

@@ -346,7 +346,7 @@ class Drawn {
     out.received = static_cast<uint32_t>(rng_.below(1 << 24));
     out.room = u8();
     out.tab = u8();
-    out.waiting = u8();
+    out.salt = u8();
     out.want_referrals = coin();
     out.file = FileId{rng_.next()};
     fill(out.wants, kWantsMax);
