@@ -13,7 +13,7 @@ constexpr Duration kSilenceMax = seconds(2);            // of a neighbour, while
 constexpr Duration kHalfOpenLifetime = seconds(3);
 constexpr uint32_t kHalfOpenPerAddress = 8;
 constexpr size_t kManifestAsked = 2;  // contacts that are asked for it
-constexpr BitRate kRateUnknown{1'000'000};
+constexpr BitRate kRateUnknown{500'000};
 
 }  // namespace
 

@@ -30,7 +30,8 @@ constexpr size_t kJoinsWaitingMax = 16'384;
 constexpr size_t kAdmittedKept = 4096;
 constexpr Duration kAdmittedLately = milliseconds(300);  // a JOIN sent again is answered after this
 constexpr size_t kAdmitFixed = wire::kHeaderSize + 16;   // bytes of an ADMIT without contacts
-constexpr size_t kContactSize = 15;                      // over IPv4
+constexpr size_t kContactsFew = 3;
+constexpr size_t kContactSize = 15;  // over IPv4
 constexpr size_t kContactSizeV6 = 27;
 constexpr double kJoinShare = 0.8;      // of the bytes an arrival, for its admission
 constexpr double kGrantRateMax = 150;   // joins a second; above, nobody asks us
@@ -82,6 +83,7 @@ class V2Seeder final : public SeederProfile {
     uint64_t path = 0;
     std::string path_text;
     Instant at{};
+    size_t contacts = 0;  // that it was named
   };
   // Who has proved its address, in the order of admission.
   struct Listed {
@@ -110,6 +112,7 @@ class V2Seeder final : public SeederProfile {
   bool send_piece(Instant now, const Queued& queued);
   void push(Instant now, Neighbour& to, uint32_t count, bool first);
   void refer(Instant now, Neighbour& to);
+  void recommend(Instant now, Neighbour& to, uint64_t path, size_t count);
   void remove(Instant now, Neighbour& neighbour);
   void forget_old(Instant now);
   bool make_room(Instant now);
@@ -283,8 +286,8 @@ void V2Seeder::admit(Instant now) {
   send(now, newcomer.endpoint, newcomer.reply_token, Lane::kControl, message);
   ++core_.stats.joins;
   join_bytes_ += core_.accepted_bytes() - before + kIpUdpHeaderBytes;
-  admitted_.push_back(
-      {newcomer.endpoint, newcomer.reply_token, newcomer.name, path, newcomer.path, now});
+  admitted_.push_back({newcomer.endpoint, newcomer.reply_token, newcomer.name, path, newcomer.path,
+                       now, message.contacts.size()});
   if (admitted_.size() > kAdmittedKept) admitted_.pop_front();
 }
 
@@ -327,6 +330,12 @@ void V2Seeder::on_greet(Instant now, const Endpoint& from, wire::Token /*token*/
     answer.reply_token = neighbour->token_in;
     partner.fill(now, answer.state);
     send(now, *neighbour, Lane::kControl, answer);
+  }
+  if (found->contacts < kContactsFew) {
+    // It came with the first; by now others have proved themselves.
+    found->contacts = kContactsFew;
+    recommend(now, *neighbour, found->path,
+              rate <= kTokenRateMax ? wire::kReferralsMax : kContactsFew);
   }
   if (!message.path.empty()) {
     const uint64_t before = core_.accepted_bytes();
@@ -515,9 +524,13 @@ void V2Seeder::refer(Instant now, Neighbour& to) {
   if (found == listed_.end()) return;
   partner.any_asked = now;
   referral_tokens_ -= 1;
+  recommend(now, to, found->path, 2);
+}
+
+void V2Seeder::recommend(Instant now, Neighbour& to, uint64_t path, size_t count) {
   wire::Recommendation answer;
   const int64_t lives = core_.config.referral_lifetime.ns / 1'000'000'000;
-  for (const Listed* one : choose(now, found->path, to.name, 2)) {
+  for (const Listed* one : choose(now, path, to.name, count)) {
     answer.referrals.push_back({one->endpoint,
                                 make_ticket(one->key, to.endpoint.address, epoch(now), one->name),
                                 static_cast<uint8_t>(std::min<int64_t>(255, lives))});
