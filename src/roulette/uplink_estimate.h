@@ -47,12 +47,14 @@ class UplinkEstimate {
     if (samples_ >= kSamplesMin) {
       const auto quarter = delays_.begin() + samples_ / 4;
       std::nth_element(delays_.begin(), quarter, delays_.begin() + samples_);
-      if (*quarter > kWaits) {
+      // A full datagram takes its time in the line even when it waits for nothing.
+      const Duration own = rate_.time_for(kFullDatagram);
+      if (*quarter > own + kWaits) {
         starting_ = false;
-        factor = std::max(kShrinkMost, 1 - (*quarter - kFree).seconds() / kDrain.seconds());
+        factor = std::max(kShrinkMost, 1 - (*quarter - own - kFree).seconds() / kDrain.seconds());
       } else if (busy) {
         proved_ = rate_;
-        if (*quarter <= kFree) factor = starting_ ? kGrowStarting : kGrow;
+        if (*quarter <= own + kFree) factor = starting_ ? kGrowStarting : kGrow;
       }
     }
     next_interval(now);
@@ -64,8 +66,9 @@ class UplinkEstimate {
 
  private:
   static constexpr Duration kInterval = milliseconds(100);
-  static constexpr Duration kWaits = milliseconds(17);  // more than this waits in our line
-  static constexpr Duration kFree = milliseconds(12);   // less than this does not
+  static constexpr Duration kWaits = milliseconds(6);  // more waits in our line than pacing lets
+  static constexpr Duration kFree = milliseconds(1);   // nothing waits
+  static constexpr ByteCount kFullDatagram{1128};
   static constexpr Duration kDrain = milliseconds(300);
   static constexpr uint32_t kSamplesMin = 3;
   static constexpr double kBusy = 0.85;
