@@ -233,9 +233,10 @@ void V2Exchange::repair(Instant now) {
   if (now - last_progress_ <= stall || now - last_repair_ <= wait) return;
   last_repair_ = now;
   ++repairs_;
+  chunks_since_repair_ = 0;
   Neighbour* seeder = core_.seeder();
   const bool silent = seeder == nullptr || !seeder->proven || now - seeder->heard > kSilenceMax;
-  if (silent || repairs_ % 4 == 0) {  // it may have started anew, and know us no more
+  if (silent || repairs_ % 3 == 0) {  // it may have started anew, and know us no more
     link_.rejoin(now, downloads_.active().front()->record().path);
     return;
   }

@@ -81,6 +81,7 @@ class V2Exchange final : public Exchange {
   static void set_token_out(Neighbour& neighbour, wire::Token token);
   [[nodiscard]] Neighbour* find_contact(const Endpoint& endpoint, wire::Token name);
   bool may_contact(Instant now, const Endpoint& endpoint, wire::Token name);
+  void make_way(Instant now, size_t count);
   void contact_seeder(Instant now, const wire::Admit& admit);
   void greet(Instant now, Neighbour& neighbour, const std::string& path);
   Neighbour* on_greet(Instant now, const Endpoint& from, wire::Token token,
@@ -185,6 +186,7 @@ class V2Exchange final : public Exchange {
   uint32_t seeks_ = 0;
   uint32_t riders_ = 0;  // neighbours that took and did not give, the most at a time
   uint32_t repairs_ = 0;
+  uint32_t chunks_since_repair_ = 0;
   // Downlink: as assumed, and the most that came within a fifth of a second.
   BitRate down_{}, down_seen_{};
   uint32_t down_windows_ = 0;

@@ -35,6 +35,7 @@ void V2Exchange::on_admitted(Instant now, const wire::Message& message) {
                                             : kRateUnknown;
   }
   contact_seeder(now, admit);
+  make_way(now, admit.contacts.size());
   std::vector<Neighbour*> met;
   for (const wire::Contact& contact : admit.contacts) {
     if (!may_contact(now, contact.endpoint, contact.ticket)) continue;
@@ -55,6 +56,23 @@ void V2Exchange::on_admitted(Instant now, const wire::Message& message) {
     greet(now, *met[i], asks ? link_.wanted_path() : std::string{});
   }
   pull(now);
+}
+
+// Admitted again, because too little came: new contacts take the place of who brought nothing
+// lately.
+void V2Exchange::make_way(Instant now, size_t count) {
+  while (core_.neighbours().size() + count > core_.config.degree_max) {
+    Neighbour* idle = nullptr;
+    for (const auto& neighbour : core_.neighbours()) {
+      if (neighbour->is_seeder || now - neighbour->partner->last_data < kUnansweredMax) continue;
+      if (idle == nullptr || neighbour->partner->last_data < idle->partner->last_data) {
+        idle = neighbour.get();
+      }
+    }
+    if (idle == nullptr) return;
+    if (idle->proven) send(now, *idle, Lane::kControl, wire::Bye{});
+    remove(now, *idle);
+  }
 }
 
 void V2Exchange::contact_seeder(Instant now, const wire::Admit& admit) {

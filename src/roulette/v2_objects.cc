@@ -7,6 +7,7 @@
 namespace fb::roulette {
 namespace {
 
+constexpr uint32_t kChunksForHealth = 8;  // so many in a row, and a stall is over
 constexpr Duration kTick = milliseconds(10);
 
 }  // namespace
@@ -133,7 +134,7 @@ void V2Exchange::on_held_changed(Download& download) {
 
 void V2Exchange::on_progress(Instant now) {
   last_progress_ = now;
-  repairs_ = 0;
+  if (++chunks_since_repair_ >= kChunksForHealth) repairs_ = 0;
 }
 
 }  // namespace fb::roulette

@@ -30,6 +30,8 @@ constexpr size_t kJoinsWaitingMax = 16'384;
 constexpr size_t kAdmittedKept = 4096;
 constexpr Duration kAdmittedLately = milliseconds(300);  // a JOIN sent again is answered after this
 constexpr size_t kAdmitFixed = wire::kHeaderSize + 16;   // bytes of an ADMIT without contacts
+constexpr Duration kListedMax = seconds(60);
+constexpr size_t kOldLookedAt = 64;
 constexpr size_t kContactsFew = 3;
 constexpr size_t kContactSize = 15;  // over IPv4
 constexpr size_t kContactSizeV6 = 27;
@@ -238,17 +240,18 @@ std::vector<const V2Seeder::Listed*> V2Seeder::choose(Instant now, uint64_t path
     const Neighbour* neighbour = core_.find(it->id);
     if (neighbour == nullptr || neighbour->bad_chunks > 0) continue;
     (now - it->at <= age ? young : old).push_back(&*it);
-    if (old.size() >= count) break;
+    if (old.size() >= kOldLookedAt) break;
   }
-  for (size_t i = 0; i < std::min(count, young.size()); ++i) {
-    std::swap(young[i], young[i + core_.rng.below(young.size() - i)]);
-  }
-  if (young.size() > count) young.resize(count);
-  for (const Listed* one : old) {
-    if (young.size() >= count) break;
-    young.push_back(one);
-  }
-  return young;
+  const auto take = [&](std::vector<const Listed*>& from, std::vector<const Listed*>& out) {
+    for (size_t i = 0; i < from.size() && out.size() < count; ++i) {
+      std::swap(from[i], from[i + core_.rng.below(from.size() - i)]);
+      out.push_back(from[i]);
+    }
+  };
+  std::vector<const Listed*> chosen;
+  take(young, chosen);
+  take(old, chosen);
+  return chosen;
 }
 
 void V2Seeder::admit(Instant now) {
@@ -578,17 +581,16 @@ bool V2Seeder::make_room(Instant now) {
 void V2Seeder::forget_old(Instant now) {
   const bool many = join_rate(now) > kTokenRateMax;
   const Duration stays = scale(lifetime_, many ? 1.5 : 4) + milliseconds(500);
-  while (!listed_.empty()) {
-    const Listed& oldest = listed_.front();
-    Neighbour* neighbour = core_.find(oldest.id);
+  std::erase_if(listed_, [&](const Listed& one) {
+    Neighbour* neighbour = core_.find(one.id);
     if (neighbour != nullptr) {
       const bool silent = now - neighbour->heard > std::max(stays, seconds(2));
-      if (!silent && now - oldest.at <= seconds(60)) break;
+      if (!silent && now - one.at <= kListedMax) return false;
       remove(now, *neighbour);
     }
-    gone_.erase(static_cast<uint32_t>(oldest.id));
-    listed_.pop_front();
-  }
+    gone_.erase(static_cast<uint32_t>(one.id));
+    return true;
+  });
 }
 
 void V2Seeder::advance(Instant now) {
