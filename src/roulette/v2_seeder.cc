@@ -21,6 +21,7 @@
 #include "roulette/seeder_profile.h"
 #include "roulette/ticket.h"
 #include "roulette/uplink.h"
+#include "roulette/v2_seeder_tables.h"
 
 namespace fb::roulette {
 namespace {
@@ -70,38 +71,6 @@ class V2Seeder final : public SeederProfile {
   [[nodiscard]] Footprint footprint() const override { return {core_.neighbours().size(), 0, 0}; }
 
  private:
-  struct Waiting {
-    Endpoint endpoint;
-    wire::Token reply_token = 0;
-    wire::Token name = 0;
-    std::string path;
-    size_t size = 0;
-  };
-  // Who was let in, for its greeting, and for a JOIN that is sent again.
-  struct Admitted {
-    Endpoint endpoint;
-    wire::Token reply_token = 0;
-    wire::Token name = 0;
-    uint64_t path = 0;
-    std::string path_text;
-    Instant at{};
-    size_t contacts = 0;  // that it was named
-  };
-  // Who has proved its address, in the order of admission.
-  struct Listed {
-    NeighbourId id{};
-    Endpoint endpoint;
-    TicketKey key{};
-    wire::Token name = 0;
-    uint64_t path = 0;
-    Instant at{};
-  };
-  struct Queued {
-    NeighbourId to{};
-    content::FileId file{};
-    wire::ChunkName chunk;
-    bool pushed = false;
-  };
   void on_join(Instant now, const Endpoint& from, const wire::Join& message, size_t size);
   void on_greet(Instant now, const Endpoint& from, wire::Token token, const wire::Greet& message);
   void on_neighbour(Instant now, const Endpoint& from, const wire::Datagram& datagram);
@@ -111,7 +80,7 @@ class V2Seeder final : public SeederProfile {
   void admit(Instant now);
   void serve(Instant now);
   bool inject(Instant now);
-  bool send_piece(Instant now, const Queued& queued);
+  bool send_piece(Instant now, const QueuedChunk& queued);
   void push(Instant now, Neighbour& to, uint32_t count, bool first);
   void refer(Instant now, Neighbour& to);
   void recommend(Instant now, Neighbour& to, uint64_t path, size_t count);
@@ -141,12 +110,12 @@ class V2Seeder final : public SeederProfile {
   FreshChunks fresh_;
   Uplink uplink_;
   TicketKey own_key_;
-  std::deque<Waiting> joins_;
+  std::deque<WaitingJoin> joins_;
   std::deque<Instant> join_times_;              // of the last second
   std::deque<Admitted> admitted_;               // latest last
   std::deque<Listed> listed_;                   // oldest first; those gone stay until they are old
   std::unordered_map<uint32_t, Instant> gone_;  // looked up only
-  std::deque<Queued> queue_;
+  std::deque<QueuedChunk> queue_;
   std::deque<Instant> pushes_;         // of the last second
   std::vector<NeighbourId> unserved_;  // newest last
   RecentRates up_rates_, down_rates_;  // of those who left
@@ -229,8 +198,8 @@ uint32_t V2Seeder::grant(double rate) const {
 }
 
 // At random among those who are young enough to stay for a while.
-std::vector<const V2Seeder::Listed*> V2Seeder::choose(Instant now, uint64_t path,
-                                                      wire::Token newcomer, size_t count) {
+std::vector<const Listed*> V2Seeder::choose(Instant now, uint64_t path, wire::Token newcomer,
+                                            size_t count) {
   const Duration age = std::max(scale(lifetime_, 0.4), lifetime_ - milliseconds(250));
   std::vector<const Listed*> young;
   std::vector<const Listed*> old;
@@ -255,7 +224,7 @@ std::vector<const V2Seeder::Listed*> V2Seeder::choose(Instant now, uint64_t path
 }
 
 void V2Seeder::admit(Instant now) {
-  const Waiting newcomer = std::move(joins_.front());
+  const WaitingJoin newcomer = std::move(joins_.front());
   joins_.pop_front();
   const V2Config& v2 = core_.config.v2;
   const double rate = join_rate(now) + static_cast<double>(joins_.size());
@@ -304,6 +273,7 @@ void V2Seeder::on_greet(Instant now, const Endpoint& from, wire::Token /*token*/
   if (found == admitted_.rend()) return core_.drop(Drop::kUnexpected);
   const double rate = join_rate(now) + static_cast<double>(joins_.size());
   Neighbour* neighbour = core_.find_by_name(from, message.name);
+  const bool again = neighbour != nullptr && neighbour->token_out == message.reply_token;
   if (neighbour == nullptr) {
     if (!make_room(now)) return core_.drop(Drop::kTableFull);
     neighbour = &core_.add_neighbour(now, from, message.name);
@@ -345,7 +315,8 @@ void V2Seeder::on_greet(Instant now, const Endpoint& from, wire::Token /*token*/
     desk_.send_manifest(now, from, message.reply_token, 0, message.path, UINT64_MAX);
     uplink_.on_sent(now, core_.accepted_bytes() - before);
   }
-  if (const auto object = catalog_.first_object(found->path_text)) {
+  const auto object = catalog_.first_object(found->path_text);
+  if (object && !again) {
     View& view = partner.view(*object);
     for (const wire::BlockMap& map : message.have) view.have.add(map.block, {map.bits});
     // Unasked, one or two fresh chunks, while such pushes stay within the uplink; what it asks for
@@ -376,7 +347,7 @@ void V2Seeder::push(Instant now, Neighbour& to, uint32_t count, bool first) {
     const auto chunk = fresh_.next(*object, *to.partner);
     if (!chunk) return;
     to.partner->view(*object).have.add(*chunk);
-    const Queued queued{to.id, *object, *chunk, false};
+    const QueuedChunk queued{to.id, *object, *chunk, false};
     if (first) {
       pushes_.push_back(now);
       queue_.push_front(queued);
@@ -418,7 +389,7 @@ bool V2Seeder::inject(Instant now) {
   return true;
 }
 
-bool V2Seeder::send_piece(Instant now, const Queued& queued) {
+bool V2Seeder::send_piece(Instant now, const QueuedChunk& queued) {
   Neighbour* to = core_.find(queued.to);
   const auto geometry = catalog_.object(queued.file);
   if (to == nullptr || !geometry) return false;
@@ -459,7 +430,7 @@ void V2Seeder::serve(Instant now) {
       continue;
     }
     if (queue_.empty() && !inject(now)) break;
-    const Queued next = queue_.front();
+    const QueuedChunk next = queue_.front();
     queue_.pop_front();
     send_piece(now, next);
   }
@@ -492,7 +463,7 @@ void V2Seeder::on_neighbour(Instant now, const Endpoint& from, const wire::Datag
   }
 }
 
-// Its want list is absolute: what is queued for it and no longer wanted is dropped.
+// Its want list is absolute: what is on it, not on its way and not queued yet, is queued.
 void V2Seeder::on_state(Instant now, Neighbour& from, const wire::TradeState& state) {
   Partner& partner = *from.partner;
   if (!partner.hear(now, state, from.account.sent)) return;
@@ -507,7 +478,7 @@ void V2Seeder::on_state(Instant now, Neighbour& from, const wire::TradeState& st
       continue;
     }
     if (partner.on_its_way(state.file, chunk) || queue_.size() >= kQueueMax) continue;
-    const bool queued = std::ranges::any_of(queue_, [&](const Queued& q) {
+    const bool queued = std::ranges::any_of(queue_, [&](const QueuedChunk& q) {
       return q.to == from.id && q.file == state.file && q.chunk == chunk;
     });
     if (!queued) queue_.push_back({from.id, state.file, chunk, false});
