@@ -55,4 +55,7 @@ TEST_CASE("a run in virtual time repeats to the byte, on every build") {
   CHECK(digest_of(varied(), 1) == "3324c1a2fd7287d9");
   CHECK(digest_of(varied(), 2) == "c6f6fdd6d45a68f2");
   CHECK(digest_of(http, 1) == "4b53c7725df7777f");
+  Scenario v2 = varied();
+  v2.roulette.profile = wire::Profile::kV2;
+  CHECK(digest_of(v2, 1) == "69d19bc0e18efbca");
 }
