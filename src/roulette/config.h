@@ -26,7 +26,7 @@ struct V2Config {
 
   // Pulling.
   Duration window = milliseconds(170);       // of the downlink, is asked for at a time
-  uint32_t window_min = 15;                  // chunks
+  uint32_t window_min = 8;                   // chunks
   uint32_t per_neighbour = 4;                // chunks asked of one
   uint32_t any = 3;                          // chunks that a greeting asks for
   Duration timeout_min = milliseconds(400);

@@ -56,9 +56,10 @@ bool Partner::hear(Instant now, const wire::TradeState& state, uint64_t sent_byt
   return true;
 }
 
-bool Partner::on_its_way(content::FileId file, wire::ChunkName chunk) const {
-  return std::ranges::any_of(
-      sent, [&](const SentPiece& s) { return s.file == file && s.chunk == chunk; });
+bool Partner::on_its_way(Instant now, content::FileId file, wire::ChunkName chunk) const {
+  return std::ranges::any_of(sent, [&](const SentPiece& s) {
+    return s.file == file && s.chunk == chunk && now - s.at < kLost;
+  });
 }
 
 void Partner::note_sent(const SentPiece& piece) {

@@ -35,6 +35,7 @@ struct SentPiece {
   content::FileId file{};
   wire::ChunkName chunk;
   bool pushed = false;
+  Instant at{};
 };
 
 // What a neighbour holds of one object, as far as known.
@@ -47,6 +48,8 @@ struct View {
 struct Partner {
   static constexpr size_t kSentMax = 64;
   static constexpr size_t kViewsMax = 64;
+  static constexpr Duration kLost = milliseconds(300);       // of a datagram: is not on its way
+  static constexpr Duration kForgotten = milliseconds(800);  // of a push: another may follow
 
   std::vector<View> views;
   bool told_us = false;  // it has said what it holds
@@ -114,13 +117,14 @@ struct Partner {
   // Takes in what a datagram of it says of ours; `sent_bytes` of chunks went to it so far. False
   // when a later one has come before, so that the rest of this one is stale.
   bool hear(Instant now, const wire::TradeState& state, uint64_t sent_bytes);
-  // The chunk went to it in a datagram that it had not heard of when it spoke last.
-  [[nodiscard]] bool on_its_way(content::FileId file, wire::ChunkName chunk) const;
+  // The chunk went to it lately, in a datagram that it had not heard of when it spoke last. What it
+  // has not heard of for longer is lost.
+  [[nodiscard]] bool on_its_way(Instant now, content::FileId file, wire::ChunkName chunk) const;
   void note_sent(const SentPiece& piece);
   // Pushed chunks that it had not heard of when it spoke last.
-  [[nodiscard]] uint32_t pushes_out() const {
-    return static_cast<uint32_t>(
-        std::ranges::count_if(sent, [](const SentPiece& s) { return s.pushed; }));
+  [[nodiscard]] uint32_t pushes_out(Instant now) const {
+    return static_cast<uint32_t>(std::ranges::count_if(
+        sent, [now](const SentPiece& s) { return s.pushed && now - s.at < kForgotten; }));
   }
 };
 

@@ -157,7 +157,9 @@ void V2Exchange::tick(Instant now) {
       }
     }
     if (!neighbour.proven && !partner.introduced && now - partner.born > kIntroduceAfter) {
+      // Its answer or our greeting was lost; or its NAT lets in only whom it has called.
       ask_introduction(now, neighbour);
+      greet(now, neighbour, {});
     }
     const Duration silence = now - neighbour.heard;
     const bool unanswered = !neighbour.proven && now - partner.born > kUnansweredMax;
@@ -178,7 +180,7 @@ void V2Exchange::tick(Instant now) {
   give(now);
 }
 
-// Its NAT may let in only whom it has called: the seeder can tell it to call us.
+// The seeder can tell it to call us.
 void V2Exchange::ask_introduction(Instant now, Neighbour& neighbour) {
   neighbour.partner->introduced = true;
   Neighbour* seeder = core_.seeder();

@@ -152,12 +152,12 @@ bool V2Exchange::push_one(Instant now) {
     Neighbour& neighbour = *owned;
     Partner& partner = *neighbour.partner;
     if (neighbour.is_seeder || !partner.wanted.empty() || partner.room < kPushRoom) continue;
-    if (partner.pushes_out() >= pushes_max || now - neighbour.heard > kHeardLately) continue;
+    if (partner.pushes_out(now) >= pushes_max || now - neighbour.heard > kHeardLately) continue;
     if (!may_give(now, neighbour, of->geometry.chunk_size)) continue;
     const View* view = partner.find_view(of->id);
     const uint64_t holds = view == nullptr ? 0 : view->have.count();
     const double score =
-        static_cast<double>(holds) + 4 * core_.rng.unit() + 8.0 * partner.pushes_out();
+        static_cast<double>(holds) + 4 * core_.rng.unit() + 8.0 * partner.pushes_out(now);
     if (best != nullptr && score >= best_score) continue;
     const auto chunk = any_chunk(*of, partner, partner.pushable);
     if (!chunk) continue;
@@ -199,7 +199,7 @@ bool V2Exchange::send_piece(Instant now, Neighbour& neighbour, Object& object,
   core_.stats.chunk_bytes_sent += held.length;
   core_.remember_trade(neighbour, object.id);
   partner.view(object.id).have.add(chunk);
-  partner.note_sent({message.state.sequence, object.id, chunk, pushed});
+  partner.note_sent({message.state.sequence, object.id, chunk, pushed, now});
   return true;
 }
 

@@ -91,7 +91,7 @@ void V2Exchange::read_state(Instant now, Neighbour& from, const wire::TradeState
     if (chunk.block >= about->blocks.size() ||
         !about->blocks[chunk.block].held.test(chunk.position))
       continue;
-    if (partner.on_its_way(state.file, chunk)) continue;
+    if (partner.on_its_way(now, state.file, chunk)) continue;
     const auto old = std::ranges::find_if(
         before, [&](const Wanted& w) { return w.file == state.file && w.chunk == chunk; });
     partner.wanted.push_back({state.file, chunk, old == before.end() ? now : old->since});

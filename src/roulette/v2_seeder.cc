@@ -6,7 +6,6 @@
 // Who has done so is listed, and named to those who come after it.
 #include <algorithm>
 #include <array>
-#include <cmath>
 #include <deque>
 #include <functional>
 #include <unordered_map>
@@ -26,14 +25,11 @@
 namespace fb::roulette {
 namespace {
 
-constexpr uint64_t kAmplificationMax = 3;  // RFC 9000, section 8.1
-constexpr size_t kJoinsWaitingMax = 16'384;
-constexpr size_t kAdmittedKept = 4096;
-constexpr Duration kAdmittedLately = milliseconds(300);  // a JOIN sent again is answered after this
-constexpr size_t kAdmitFixed = wire::kHeaderSize + 16;   // bytes of an ADMIT without contacts
-constexpr Duration kListedMax = seconds(60);
-constexpr size_t kOldLookedAt = 64;
+constexpr uint64_t kAmplificationMax = 3;               // RFC 9000, section 8.1
+constexpr size_t kAdmitFixed = wire::kHeaderSize + 16;  // bytes of an ADMIT without contacts
+constexpr Duration kHeardLately = seconds(3);
 constexpr size_t kContactsFew = 3;
+constexpr size_t kContactsAgain = 3;
 constexpr size_t kContactSize = 15;  // over IPv4
 constexpr size_t kContactSizeV6 = 27;
 constexpr double kJoinShare = 0.8;      // of the bytes an arrival, for its admission
@@ -72,7 +68,7 @@ class V2Seeder final : public SeederProfile {
 
  private:
   void on_join(Instant now, const Endpoint& from, const wire::Join& message, size_t size);
-  void on_greet(Instant now, const Endpoint& from, wire::Token token, const wire::Greet& message);
+  void on_greet(Instant now, const Endpoint& from, const wire::Greet& message);
   void on_neighbour(Instant now, const Endpoint& from, const wire::Datagram& datagram);
   void on_state(Instant now, Neighbour& from, const wire::TradeState& state);
   void on_bye(Instant now, Neighbour& from, const wire::Bye& message);
@@ -81,6 +77,7 @@ class V2Seeder final : public SeederProfile {
   void serve(Instant now);
   bool inject(Instant now);
   bool send_piece(Instant now, const QueuedChunk& queued);
+  [[nodiscard]] std::optional<content::FileId> wanted_by(const Neighbour& visitor);
   void push(Instant now, Neighbour& to, uint32_t count, bool first);
   void refer(Instant now, Neighbour& to);
   void recommend(Instant now, Neighbour& to, uint64_t path, size_t count);
@@ -89,7 +86,7 @@ class V2Seeder final : public SeederProfile {
   bool make_room(Instant now);
   [[nodiscard]] std::vector<const Listed*> choose(Instant now, uint64_t path, wire::Token newcomer,
                                                   size_t count);
-  [[nodiscard]] double join_rate(Instant now);
+  [[nodiscard]] double join_rate(Instant now) { return join_times_.in_last_second(now); }
   [[nodiscard]] uint8_t epoch(Instant now) const {
     return static_cast<uint8_t>(now.ns / kTicketEpoch.ns);
   }
@@ -111,12 +108,12 @@ class V2Seeder final : public SeederProfile {
   Uplink uplink_;
   TicketKey own_key_;
   std::deque<WaitingJoin> joins_;
-  std::deque<Instant> join_times_;              // of the last second
+  RecentTimes join_times_;
   std::deque<Admitted> admitted_;               // latest last
   std::deque<Listed> listed_;                   // oldest first; those gone stay until they are old
   std::unordered_map<uint32_t, Instant> gone_;  // looked up only
   std::deque<QueuedChunk> queue_;
-  std::deque<Instant> pushes_;         // of the last second
+  RecentTimes pushes_;
   std::vector<NeighbourId> unserved_;  // newest last
   RecentRates up_rates_, down_rates_;  // of those who left
   Duration lifetime_ = seconds(2);
@@ -152,7 +149,7 @@ void V2Seeder::receive(Instant now, const Endpoint& from, std::span<const uint8_
     on_neighbour(now, from, *datagram);
   } else if (ticket_valid(own_key_, from.address, epoch(now), to)) {
     if (const auto* greet = std::get_if<wire::Greet>(&datagram->message)) {
-      on_greet(now, from, to, *greet);
+      on_greet(now, from, *greet);
     } else if (const auto* request = std::get_if<wire::ManifestRequest>(&datagram->message)) {
       desk_.send_manifest(now, from, request->reply_token, request->request, request->path,
                           UINT64_MAX);
@@ -183,13 +180,8 @@ void V2Seeder::on_join(Instant now, const Endpoint& from, const wire::Join& mess
     return core_.drop(Drop::kUnexpected);
   }
   if (joins_.size() >= kJoinsWaitingMax) return core_.drop(Drop::kHalfOpenFull);
-  if (lately == admitted_.rend()) join_times_.push_back(now);
+  if (lately == admitted_.rend()) join_times_.add(now);
   joins_.push_back({from, message.reply_token, message.name, message.path, size});
-}
-
-double V2Seeder::join_rate(Instant now) {
-  while (!join_times_.empty() && now - join_times_.front() > seconds(1)) join_times_.pop_front();
-  return std::max(1.0, static_cast<double>(join_times_.size()));
 }
 
 uint32_t V2Seeder::grant(double rate) const {
@@ -202,13 +194,20 @@ std::vector<const Listed*> V2Seeder::choose(Instant now, uint64_t path, wire::To
                                             size_t count) {
   const Duration age = std::max(scale(lifetime_, 0.4), lifetime_ - milliseconds(250));
   std::vector<const Listed*> young;
-  std::vector<const Listed*> old;
+  std::vector<const Listed*> old;     // and here, for they talk to us
+  std::vector<const Listed*> silent;  // perhaps gone
   for (auto it = listed_.rbegin(); it != listed_.rend(); ++it) {
     if (it->path != path || it->name == newcomer) continue;
     if (gone_.contains(static_cast<uint32_t>(it->id))) continue;
     const Neighbour* neighbour = core_.find(it->id);
     if (neighbour == nullptr || neighbour->bad_chunks > 0) continue;
-    (now - it->at <= age ? young : old).push_back(&*it);
+    if (now - it->at <= age) {
+      young.push_back(&*it);
+    } else if (now - neighbour->heard <= kHeardLately) {
+      old.push_back(&*it);
+    } else if (silent.size() < kOldLookedAt) {
+      silent.push_back(&*it);
+    }
     if (old.size() >= kOldLookedAt) break;
   }
   const auto take = [&](std::vector<const Listed*>& from, std::vector<const Listed*>& out) {
@@ -220,6 +219,7 @@ std::vector<const Listed*> V2Seeder::choose(Instant now, uint64_t path, wire::To
   std::vector<const Listed*> chosen;
   take(young, chosen);
   take(old, chosen);
+  take(silent, chosen);
   return chosen;
 }
 
@@ -235,6 +235,11 @@ void V2Seeder::admit(Instant now) {
       std::clamp<int64_t>(affordable, v2.contacts_min, std::max(v2.contacts, v2.contacts_min)));
   const size_t answer_max = newcomer.size * kAmplificationMax;
   count = std::min({count, wire::kContactsMax, (answer_max - kAdmitFixed) / kContactSize});
+  // Who comes again is named fewer: an honest one seldom does, and who never gives does it often.
+  const auto before_it = std::ranges::find_if(admitted_, [&](const Admitted& a) {
+    return a.reply_token == newcomer.reply_token && a.endpoint == newcomer.endpoint;
+  });
+  if (before_it != admitted_.end()) count = std::min(count, kContactsAgain);
   wire::Admit message;
   message.epoch = epoch(now);
   message.polluted = desk_.polluted(now);
@@ -264,8 +269,7 @@ void V2Seeder::admit(Instant now) {
 }
 
 // The newcomer has our answer at its address.
-void V2Seeder::on_greet(Instant now, const Endpoint& from, wire::Token /*token*/,
-                        const wire::Greet& message) {
+void V2Seeder::on_greet(Instant now, const Endpoint& from, const wire::Greet& message) {
   if (message.profile != core_.config.profile) return core_.drop(Drop::kProfile);
   const auto found = std::ranges::find_if(admitted_.rbegin(), admitted_.rend(), [&](const auto& a) {
     return a.name == message.name && a.endpoint == from;
@@ -321,11 +325,10 @@ void V2Seeder::on_greet(Instant now, const Endpoint& from, wire::Token /*token*/
     for (const wire::BlockMap& map : message.have) view.have.add(map.block, {map.bits});
     // Unasked, one or two fresh chunks, while such pushes stay within the uplink; what it asks for
     // waits its turn.
-    while (!pushes_.empty() && now - pushes_.front() > seconds(1)) pushes_.pop_front();
     const double pushes_max =
         bytes_per_second() * 0.93 / (content::kChunkSizeDefault + 84.0) - rate * 0.15;
     uint32_t pushed = 0;
-    if (static_cast<double>(pushes_.size()) < pushes_max && joins_.size() < 3) {
+    if (pushes_.in_last_second(now) < pushes_max && joins_.size() < 3) {
       pushed = std::clamp(static_cast<uint32_t>(pushes_max / rate), 1U,
                           std::max(1U, core_.config.v2.seeder_push));
       if (core_.config.v2.seeder_push == 0) pushed = 0;
@@ -336,12 +339,16 @@ void V2Seeder::on_greet(Instant now, const Endpoint& from, wire::Token /*token*/
   }
 }
 
-void V2Seeder::push(Instant now, Neighbour& to, uint32_t count, bool first) {
-  const auto found = std::ranges::find(listed_.rbegin(), listed_.rend(), to.id, &Listed::id);
+// What it has come for; nothing when that was long ago.
+std::optional<content::FileId> V2Seeder::wanted_by(const Neighbour& visitor) {
   const auto admitted =
-      std::ranges::find(admitted_.rbegin(), admitted_.rend(), to.name, &Admitted::name);
-  if (found == listed_.rend() || admitted == admitted_.rend()) return;
-  const auto object = catalog_.first_object(admitted->path_text);
+      std::ranges::find(admitted_.rbegin(), admitted_.rend(), visitor.name, &Admitted::name);
+  if (admitted == admitted_.rend()) return {};
+  return catalog_.first_object(admitted->path_text);
+}
+
+void V2Seeder::push(Instant now, Neighbour& to, uint32_t count, bool first) {
+  const auto object = wanted_by(to);
   if (!object) return;
   for (uint32_t i = 0; i < count; ++i) {
     const auto chunk = fresh_.next(*object, *to.partner);
@@ -349,7 +356,7 @@ void V2Seeder::push(Instant now, Neighbour& to, uint32_t count, bool first) {
     to.partner->view(*object).have.add(*chunk);
     const QueuedChunk queued{to.id, *object, *chunk, false};
     if (first) {
-      pushes_.push_back(now);
+      pushes_.add(now);
       queue_.push_front(queued);
     } else {
       queue_.push_back(queued);
@@ -377,10 +384,7 @@ bool V2Seeder::inject(Instant now) {
     chosen = candidate;
   }
   if (chosen == nullptr) return false;
-  const auto admitted =
-      std::ranges::find(admitted_.rbegin(), admitted_.rend(), chosen->name, &Admitted::name);
-  if (admitted == admitted_.rend()) return false;
-  const auto object = catalog_.first_object(admitted->path_text);
+  const auto object = wanted_by(*chosen);
   if (!object) return false;
   const auto chunk = fresh_.next(*object, *chosen->partner);
   if (!chunk) return false;
@@ -410,7 +414,7 @@ bool V2Seeder::send_piece(Instant now, const QueuedChunk& queued) {
   message.grant = static_cast<uint8_t>(grant(join_rate(now) + static_cast<double>(joins_.size())));
   message.bytes = std::span(bytes).first(length);
   if (!send(now, *to, Lane::kData, message)) return false;
-  partner.note_sent({message.state.sequence, queued.file, queued.chunk, queued.pushed});
+  partner.note_sent({message.state.sequence, queued.file, queued.chunk, queued.pushed, now});
   partner.last_sent = now;
   to->account.sent += length;
   core_.stats.chunk_bytes_sent += length;
@@ -477,7 +481,7 @@ void V2Seeder::on_state(Instant now, Neighbour& from, const wire::TradeState& st
       core_.drop(Drop::kBadChunk);
       continue;
     }
-    if (partner.on_its_way(state.file, chunk) || queue_.size() >= kQueueMax) continue;
+    if (partner.on_its_way(now, state.file, chunk) || queue_.size() >= kQueueMax) continue;
     const bool queued = std::ranges::any_of(queue_, [&](const QueuedChunk& q) {
       return q.to == from.id && q.file == state.file && q.chunk == chunk;
     });

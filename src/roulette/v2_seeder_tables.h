@@ -1,7 +1,9 @@
 // What profile v2's seeder remembers of visitors, from their JOIN on.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
+#include <deque>
 #include <string>
 
 #include "base/endpoint.h"
@@ -11,6 +13,13 @@
 #include "wire/message.h"
 
 namespace fb::roulette {
+
+inline constexpr size_t kJoinsWaitingMax = 16'384;
+inline constexpr size_t kAdmittedKept = 4096;
+inline constexpr Duration kAdmittedLately =
+    milliseconds(300);  // a JOIN sent again is answered after this
+inline constexpr Duration kListedMax = seconds(60);
+inline constexpr size_t kOldLookedAt = 64;
 
 struct WaitingJoin {
   Endpoint endpoint;
@@ -43,6 +52,20 @@ struct QueuedChunk {
   content::FileId file{};
   wire::ChunkName chunk;
   bool pushed = false;
+};
+
+// When something happened, within the last second.
+class RecentTimes {
+ public:
+  void add(Instant now) { times_.push_back(now); }
+  // How often; at least once, so that it can be divided by.
+  [[nodiscard]] double in_last_second(Instant now) {
+    while (!times_.empty() && now - times_.front() > seconds(1)) times_.pop_front();
+    return std::max(1.0, static_cast<double>(times_.size()));
+  }
+
+ private:
+  std::deque<Instant> times_;
 };
 
 }  // namespace fb::roulette

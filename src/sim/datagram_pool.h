@@ -19,7 +19,8 @@ class DatagramPool {
   static constexpr size_t kSizeMax = 1504;
 
   // Requires at most kSizeMax bytes. `other`: whence it claims to come, or whither it goes.
-  uint32_t put(uint32_t from, const Endpoint& other, std::span<const uint8_t> bytes) {
+  // `other` may be one of the pool itself, hence a copy; `bytes` may not.
+  uint32_t put(uint32_t from, Endpoint other, std::span<const uint8_t> bytes) {
     FB_CHECK(bytes.size() <= kSizeMax);
     const bool large = bytes.size() > kSmall;
     std::vector<uint32_t>& spare = spare_[large ? 1 : 0];

@@ -63,13 +63,15 @@ TEST_CASE("a stale datagram changes nothing") {
   state.tab = 1;
   state.salt = 1;
   state.heard = 5;
-  partner.note_sent({5, kFile, {0, 1}, false});
+  partner.note_sent({5, kFile, {0, 1}, false, kStart + seconds(1)});
   REQUIRE_FALSE(partner.hear(kStart + seconds(1), state, 10'000));
   CHECK(partner.acknowledged == 5000);
   CHECK(partner.room == 9);
   CHECK(partner.tab == ByteCount{4 * 256});
   CHECK(partner.pushable == BlockBits::half(2));
-  CHECK(partner.on_its_way(kFile, {0, 1}));
+  CHECK(partner.on_its_way(kStart + seconds(1), kFile, {0, 1}));
+  // What nobody has heard of for long is lost.
+  CHECK_FALSE(partner.on_its_way(kStart + seconds(1) + Partner::kLost, kFile, {0, 1}));
 }
 
 TEST_CASE("what was received is told modulo 2^24, and never more than was sent is believed") {
@@ -150,18 +152,18 @@ TEST_CASE("no queueing is read out of the echo of nothing") {
 
 TEST_CASE("a chunk is on its way until a later datagram was heard, and so many are remembered") {
   Partner partner;
-  for (uint8_t i = 1; i <= 10; ++i) partner.note_sent({i, kFile, {0, i}, false});
+  for (uint8_t i = 1; i <= 10; ++i) partner.note_sent({i, kFile, {0, i}, false, kStart});
   auto state = state_of(1);
   state.heard = 4;
   REQUIRE(partner.hear(kStart, state, 0));
-  CHECK_FALSE(partner.on_its_way(kFile, {0, 4}));
-  CHECK(partner.on_its_way(kFile, {0, 5}));
-  CHECK_FALSE(partner.on_its_way(kFile, {1, 5}));
-  CHECK_FALSE(partner.on_its_way(content::FileId{8}, {0, 5}));
-  for (uint8_t i = 0; i < 200; ++i) partner.note_sent({i, kFile, {1, i}, false});
+  CHECK_FALSE(partner.on_its_way(kStart, kFile, {0, 4}));
+  CHECK(partner.on_its_way(kStart, kFile, {0, 5}));
+  CHECK_FALSE(partner.on_its_way(kStart, kFile, {1, 5}));
+  CHECK_FALSE(partner.on_its_way(kStart, content::FileId{8}, {0, 5}));
+  for (uint8_t i = 0; i < 200; ++i) partner.note_sent({i, kFile, {1, i}, false, kStart});
   CHECK(partner.sent.size() == Partner::kSentMax);
-  CHECK(partner.on_its_way(kFile, {1, 199}));
-  CHECK_FALSE(partner.on_its_way(kFile, {0, 5}));
+  CHECK(partner.on_its_way(kStart, kFile, {1, 199}));
+  CHECK_FALSE(partner.on_its_way(kStart, kFile, {0, 5}));
 }
 
 TEST_CASE("views are bounded, the oldest goes first") {
