@@ -66,7 +66,6 @@ class ClassicSeeder final : public SeederProfile {
  public:
   ClassicSeeder(const SeederOptions& options, content::SiteCatalog& site, Transport& transport)
       : seeder(options.seeder),
-        catalog(site),
         core(options.config, options.secret, options.choice_seed, /*token_prefix=*/0, transport),
         cookies(core.secret, options.seeder.cookie_lifetime),
         holdings(site),
@@ -99,7 +98,6 @@ class ClassicSeeder final : public SeederProfile {
   void sweep(Instant now);
 
   SeederConfig seeder;
-  content::SiteCatalog& catalog;
   Core core;
   CookieJar cookies;
   SiteHoldings holdings;
