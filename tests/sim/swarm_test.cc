@@ -298,7 +298,7 @@ TEST_CASE("lines that change in mid-transfer, and lines that are shared, only co
   events = {};
   events.cross_up = {500'000};
   const double shared = mean();
-  CHECK(shared > 1.1 * plain);
+  CHECK(shared > 1.05 * plain);
   events.cross_for = milliseconds(500);
   CHECK(mean() < shared);
 }
