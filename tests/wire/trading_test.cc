@@ -8,7 +8,6 @@
 namespace fb::wire {
 namespace {
 
-constexpr FileId kFile = static_cast<FileId>(0x4142434445464748);
 constexpr Token kToken = 0x0102030405060708;
 // Where things stand in a CONTROL (docs/protocol.md, "Trade state").
 constexpr size_t kFlagAt = kHeaderSize + 14;
