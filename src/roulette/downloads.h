@@ -55,6 +55,10 @@ class Download {
   // Unless `keep`, that means from the start; returns whose chunks were given up for it.
   std::vector<content::ChunkStore::Contribution> release_claims(NeighbourId neighbour, bool keep);
   void prefer(uint64_t offset);
+  // The chunk of current() from which somebody reads.
+  [[nodiscard]] std::optional<uint32_t> preferred() const {
+    return file() == nullptr ? std::nullopt : preferred_;
+  }
   // Somebody pollutes: digests are asked of the seeder, and only checked chunks are passed on.
   bool cautious = false;
   // When to ask the seeder for digests (again).

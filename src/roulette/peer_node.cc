@@ -112,7 +112,7 @@ void PeerNode::Impl::from_seeder(Instant now, const Endpoint& from, const wire::
     }
     exchange->on_admitted(now, message);
   } else if (const auto* part = std::get_if<wire::ManifestPart>(&message)) {
-    link.on_manifest_part(*part);
+    link.on_manifest_part(*part, /*from_seeder=*/true);
   } else if (const auto* refused = std::get_if<wire::Refused>(&message)) {
     link.on_refused(*refused);
   } else {
@@ -149,8 +149,9 @@ Neighbour* PeerNode::Impl::admit(Instant now, const Endpoint& from,
 void PeerNode::Impl::dispatch(Instant now, Neighbour& from, const wire::Message& message) {
   if (const auto* digests = std::get_if<wire::Digests>(&message)) {
     on_digests(now, from, *digests);
-  } else if (const auto* part = std::get_if<wire::ManifestPart>(&message)) {
-    link.on_manifest_part(*part);
+  } else if (const auto* part = std::get_if<wire::ManifestPart>(&message);
+             part != nullptr && core.config.profile == wire::Profile::kV2) {
+    link.on_manifest_part(*part, from.is_seeder);
   } else if (!exchange->on_message(now, from, message)) {
     core.drop(Drop::kWrongRole);
   }

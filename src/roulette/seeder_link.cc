@@ -137,8 +137,8 @@ std::vector<wire::ManifestPart> SeederLink::manifest_parts(const std::string& pa
   return out;
 }
 
-void SeederLink::on_manifest_part(const wire::ManifestPart& message) {
-  ever_heard_ = true;
+void SeederLink::on_manifest_part(const wire::ManifestPart& message, bool from_seeder) {
+  ever_heard_ = ever_heard_ || from_seeder;
   const auto found =
       message.request == 0
           ? finds_.find(joined_with_)
@@ -150,12 +150,20 @@ void SeederLink::on_manifest_part(const wire::ManifestPart& message) {
     return;
   }
   Find& find = found->second;
+  const bool has_seeders = find.parts_from_seeder && !find.parts.empty();
+  if (!from_seeder && (message.parts == 0 || find.seeder_only || has_seeders)) {
+    core_.drop(Drop::kUnexpected);
+    return;
+  }
   if (message.parts == 0) {
     events_.push_back(FileMissing{find.id});
     finds_.erase(found);
     return;
   }
-  if (find.parts.size() != message.parts) find.parts.assign(message.parts, {});
+  if (find.parts.size() != message.parts || find.parts_from_seeder != from_seeder) {
+    find.parts.assign(message.parts, {});
+    find.parts_from_seeder = from_seeder;
+  }
   find.parts[message.part].assign(message.bytes.begin(), message.bytes.end());
   const bool whole =
       std::ranges::none_of(find.parts, [](const auto& part) { return part.empty(); });
@@ -171,6 +179,11 @@ void SeederLink::finish(Find& find) {
     // be spoilt on its way; when it never fits, the link has another key.
     core_.drop(Drop::kBadManifest);
     find.parts.clear();
+    if (!find.parts_from_seeder) {
+      find.seeder_only = true;
+      find.deadline = {};  // it is asked at once
+      return;
+    }
     if (manifest || manifest.error() != content::ContentError::kBadSignature) return;
     if (++find.bad_manifests < kBadManifestsMax) {
       find.tries = 0;

@@ -41,7 +41,9 @@ class SeederLink {
   // False when the message was not awaited.
   bool on_welcome(Instant now, const wire::Welcome& message);
   bool on_admit(Instant now, const wire::Admit& message);
-  void on_manifest_part(const wire::ManifestPart& message);
+  // Of the seeder's word anything is believed; of a neighbour's only a manifest that proves itself,
+  // and only until one did not.
+  void on_manifest_part(const wire::ManifestPart& message, bool from_seeder);
   void on_refused(const wire::Refused& message);
 
   void advance(Instant now);
@@ -55,6 +57,8 @@ class SeederLink {
     Instant deadline{};
     uint32_t tries = 0;
     uint32_t bad_manifests = 0;
+    bool parts_from_seeder = false;
+    bool seeder_only = false;                 // a neighbour has sent a bad manifest
     std::vector<std::vector<uint8_t>> parts;  // empty: that part is missing
   };
   void ask(Instant now, Find& find);

@@ -9,11 +9,8 @@
 namespace fb::roulette {
 namespace {
 
-constexpr Duration kTick = milliseconds(10);
-constexpr Duration kUnansweredMax = milliseconds(800);  // a greeting
-constexpr Duration kPaysWithin = milliseconds(600);     // or it is taken for a free rider
+constexpr Duration kPaysWithin = milliseconds(600);  // or it is taken for a free rider
 constexpr Duration kIntroduceAfter = milliseconds(250);
-constexpr Duration kSilenceMax = seconds(2);       // of a neighbour, while we fetch
 constexpr Duration kIdleSilenceMax = seconds(15);  // and else
 constexpr Duration kSeekInterval = milliseconds(100);
 constexpr uint32_t kSeeksAtFullPace = 6;
@@ -284,7 +281,7 @@ void V2Exchange::leave(Instant now, Duration lifetime) {
   dead_.clear();
   admitted_ = false;
   next_tick_ = next_give_ = Instant::never();
-  seeks_ = repairs_ = 0;
+  seeks_ = repairs_ = riders_ = 0;
 }
 
 }  // namespace fb::roulette

@@ -38,6 +38,10 @@ class V2Exchange final : public Exchange {
   [[nodiscard]] size_t strangers() const override { return half_open_.size(); }
 
  private:
+  static constexpr Duration kTick = milliseconds(10);
+  static constexpr Duration kUnansweredMax = milliseconds(800);  // a greeting
+  static constexpr Duration kSilenceMax = seconds(2);            // of a neighbour, while we fetch
+
   // One object that is fetched or kept.
   struct Block {
     BlockBits held;    // not to be asked for
@@ -54,7 +58,6 @@ class V2Exchange final : public Exchange {
     uint64_t held = 0;                  // chunks
     uint64_t missing = 0;               // chunks that are needed still
     std::vector<wire::ChunkName> news;  // that came last, latest last
-    std::optional<uint16_t> preferred;  // where a reader is
   };
   // A stranger that knows our name by a referral, until it has proved its address.
   struct HalfOpen {

@@ -7,9 +7,6 @@
 namespace fb::roulette {
 namespace {
 
-constexpr Duration kTick = milliseconds(10);
-constexpr Duration kUnansweredMax = milliseconds(800);  // a greeting
-constexpr Duration kSilenceMax = seconds(2);            // of a neighbour, while we fetch
 constexpr Duration kHalfOpenLifetime = seconds(3);
 constexpr uint32_t kHalfOpenPerAddress = 8;
 constexpr size_t kManifestAsked = 2;  // contacts that are asked for it

@@ -95,10 +95,7 @@ double V2Exchange::cost_of(Instant /*now*/, const Neighbour& neighbour) {
 // One or two chunks of the neighbour that will bring them soonest.
 bool V2Exchange::ask_one(Instant now, int64_t& room, bool also_pushable) {
   for (Object& wanted : objects_) {
-    if (!wanted.active || wanted.cautious) {
-      // Under suspicion held is what is checked; asking is the same.
-      if (!wanted.active) continue;
-    }
+    if (!wanted.active) continue;
     const auto size = static_cast<int64_t>(wanted.geometry.chunk_size);
     const bool last_third = wanted.missing * 10 < uint64_t{wanted.geometry.chunk_count()} * 3;
     for (size_t i = 0; i < wanted.open.size(); ++i) {
@@ -185,8 +182,10 @@ bool V2Exchange::open_block(Object& object) {
     return !object.blocks[block].done && std::ranges::find(object.open, block) == object.open.end();
   };
   const auto count = static_cast<uint32_t>(object.blocks.size());
-  if (object.preferred) {
-    for (uint32_t block = *object.preferred; block < count; ++block) {
+  Download* download = downloads_.fetching(object.id);
+  const auto preferred = download == nullptr ? std::nullopt : download->preferred();
+  if (preferred && *preferred < object.geometry.chunk_count()) {
+    for (uint32_t block = object.geometry.block_of(*preferred); block < count; ++block) {
       if (!closed(static_cast<uint16_t>(block))) continue;
       object.open.push_back(static_cast<uint16_t>(block));
       return true;
@@ -219,7 +218,7 @@ void V2Exchange::pull(Instant now) {
   room = std::min(room, lack + kSlack - asked);
   if (room <= 0) return;
   while (room > 0) {
-    if (ask_one(now, room, !1) || ask_one(now, room, true)) continue;
+    if (ask_one(now, room, false) || ask_one(now, room, true)) continue;
     bool opened = false;
     for (Object& object : objects_) {
       if (object.active && open_block(object)) {

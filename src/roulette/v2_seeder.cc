@@ -12,7 +12,6 @@
 #include <utility>
 #include <vector>
 
-#include "base/check.h"
 #include "roulette/core.h"
 #include "roulette/fresh_chunks.h"
 #include "roulette/recent_rates.h"
@@ -25,13 +24,9 @@
 namespace fb::roulette {
 namespace {
 
-constexpr uint64_t kAmplificationMax = 3;               // RFC 9000, section 8.1
-constexpr size_t kAdmitFixed = wire::kHeaderSize + 16;  // bytes of an ADMIT without contacts
+constexpr uint64_t kAmplificationMax = 3;  // RFC 9000, section 8.1
 constexpr Duration kHeardLately = seconds(3);
-constexpr size_t kContactsFew = 3;
-constexpr size_t kContactsAgain = 3;
-constexpr size_t kContactSize = 15;  // over IPv4
-constexpr size_t kContactSizeV6 = 27;
+constexpr size_t kContactsFew = 3;      // also for who comes again
 constexpr double kJoinShare = 0.8;      // of the bytes an arrival, for its admission
 constexpr double kGrantRateMax = 150;   // joins a second; above, nobody asks us
 constexpr double kTicketRateMax = 450;  // joins a second that may be listed
@@ -73,6 +68,8 @@ class V2Seeder final : public SeederProfile {
   void on_state(Instant now, Neighbour& from, const wire::TradeState& state);
   void on_bye(Instant now, Neighbour& from, const wire::Bye& message);
   void on_introduce(Instant now, const Endpoint& from, const wire::Introduce& message);
+  void send_manifest(Instant now, const Endpoint& to, wire::Token token, uint16_t request,
+                     const std::string& path);
   void admit(Instant now);
   void serve(Instant now);
   bool inject(Instant now);
@@ -151,8 +148,7 @@ void V2Seeder::receive(Instant now, const Endpoint& from, std::span<const uint8_
     if (const auto* greet = std::get_if<wire::Greet>(&datagram->message)) {
       on_greet(now, from, *greet);
     } else if (const auto* request = std::get_if<wire::ManifestRequest>(&datagram->message)) {
-      desk_.send_manifest(now, from, request->reply_token, request->request, request->path,
-                          UINT64_MAX);
+      send_manifest(now, from, request->reply_token, request->request, request->path);
     } else if (const auto* introduce = std::get_if<wire::Introduce>(&datagram->message)) {
       on_introduce(now, from, *introduce);
     } else {
@@ -181,7 +177,16 @@ void V2Seeder::on_join(Instant now, const Endpoint& from, const wire::Join& mess
   }
   if (joins_.size() >= kJoinsWaitingMax) return core_.drop(Drop::kHalfOpenFull);
   if (lately == admitted_.rend()) join_times_.add(now);
-  joins_.push_back({from, message.reply_token, message.name, message.path, size});
+  joins_.push_back(
+      {from, message.reply_token, message.name, message.path, size, lately != admitted_.rend()});
+}
+
+// It takes its part of the uplink as everything does.
+void V2Seeder::send_manifest(Instant now, const Endpoint& to, wire::Token token, uint16_t request,
+                             const std::string& path) {
+  const uint64_t before = core_.accepted_bytes();
+  desk_.send_manifest(now, to, token, request, path, UINT64_MAX);
+  uplink_.on_sent(now, core_.accepted_bytes() - before);
 }
 
 uint32_t V2Seeder::grant(double rate) const {
@@ -229,26 +234,24 @@ void V2Seeder::admit(Instant now) {
   const V2Config& v2 = core_.config.v2;
   const double rate = join_rate(now) + static_cast<double>(joins_.size());
   const double budget = bytes_per_second() / rate;
-  const double room = kJoinShare * budget - kIpUdpHeaderBytes - kAdmitFixed;
-  const auto affordable = static_cast<int64_t>(room / kContactSize);
+  const double room = kJoinShare * budget - kIpUdpHeaderBytes - wire::kAdmitSize;
+  const auto affordable = static_cast<int64_t>(room / wire::kContactSize);
   size_t count = static_cast<size_t>(
       std::clamp<int64_t>(affordable, v2.contacts_min, std::max(v2.contacts, v2.contacts_min)));
   const size_t answer_max = newcomer.size * kAmplificationMax;
-  count = std::min({count, wire::kContactsMax, (answer_max - kAdmitFixed) / kContactSize});
+  count =
+      std::min({count, wire::kContactsMax, (answer_max - wire::kAdmitSize) / wire::kContactSize});
   // Who comes again is named fewer: an honest one seldom does, and who never gives does it often.
-  const auto before_it = std::ranges::find_if(admitted_, [&](const Admitted& a) {
-    return a.reply_token == newcomer.reply_token && a.endpoint == newcomer.endpoint;
-  });
-  if (before_it != admitted_.end()) count = std::min(count, kContactsAgain);
+  if (newcomer.again) count = std::min(count, kContactsFew);
   wire::Admit message;
   message.epoch = epoch(now);
   message.polluted = desk_.polluted(now);
   message.up = up_rates_.median();
   message.down = down_rates_.median();
   const uint64_t path = std::hash<std::string_view>{}(newcomer.path);
-  size_t size = kAdmitFixed;
+  size_t size = wire::kAdmitSize;
   for (const Listed* one : choose(now, path, newcomer.name, count)) {
-    size += one->endpoint.address.is_v4() ? kContactSize : kContactSizeV6;
+    size += one->endpoint.address.is_v4() ? wire::kContactSize : wire::kContactSizeV6;
     if (size > answer_max) break;
     message.contacts.push_back({one->endpoint, make_ticket(one->key, newcomer.endpoint.address,
                                                            message.epoch, one->name)});
@@ -315,9 +318,7 @@ void V2Seeder::on_greet(Instant now, const Endpoint& from, const wire::Greet& me
               rate <= kTokenRateMax ? wire::kReferralsMax : kContactsFew);
   }
   if (!message.path.empty()) {
-    const uint64_t before = core_.accepted_bytes();
-    desk_.send_manifest(now, from, message.reply_token, 0, message.path, UINT64_MAX);
-    uplink_.on_sent(now, core_.accepted_bytes() - before);
+    send_manifest(now, from, message.reply_token, 0, message.path);
   }
   const auto object = catalog_.first_object(found->path_text);
   if (object && !again) {
@@ -454,8 +455,7 @@ void V2Seeder::on_neighbour(Instant now, const Endpoint& from, const wire::Datag
   if (const auto* control = std::get_if<wire::Control>(&datagram.message)) {
     on_state(now, *neighbour, control->state);
   } else if (const auto* request = std::get_if<wire::ManifestRequest>(&datagram.message)) {
-    desk_.send_manifest(now, from, neighbour->token_out, request->request, request->path,
-                        UINT64_MAX);
+    send_manifest(now, from, neighbour->token_out, request->request, request->path);
   } else if (const auto* digests = std::get_if<wire::DigestRequest>(&datagram.message)) {
     desk_.on_digest_request(now, *neighbour, *digests);
   } else if (const auto* introduce = std::get_if<wire::Introduce>(&datagram.message)) {

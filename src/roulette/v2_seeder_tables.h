@@ -27,6 +27,7 @@ struct WaitingJoin {
   wire::Token name = 0;
   std::string path;
   size_t size = 0;
+  bool again = false;  // it was admitted before
 };
 // Who was let in, for its greeting, and for a JOIN that is sent again.
 struct Admitted {

@@ -1,6 +1,8 @@
 // When the next datagram may go.
 #include "roulette/uplink.h"
 
+#include "roulette/uplink_estimate.h"
+
 #include "catch.h"
 
 using namespace fb;
@@ -53,4 +55,56 @@ TEST_CASE("a slow rate that was wrong does not hold back for long") {
   uplink.set_rate(kStart, {8'000'000});
   CHECK(uplink.rate() == BitRate{8'000'000});
   CHECK(uplink.ready_at() == kStart + milliseconds(92));
+}
+
+namespace {
+
+// A line of `line`, for `time`, by a sender that always has more to send and sends as it is told.
+// What it is told after that, in the end.
+BitRate found_out(BitRate start, BitRate line, bool informed, Duration time) {
+  UplinkEstimate estimate;
+  estimate.begin(kStart, start, informed);
+  BitRate rate = start;
+  Instant next = kStart;
+  Instant line_free = kStart;
+  for (Instant now = kStart; now < kStart + time; now = now + milliseconds(1)) {
+    for (; next <= now; next = next + rate.time_for({1128})) {
+      line_free = std::max(line_free, now) + line.time_for({1128});
+      estimate.on_sent(1128);
+      estimate.on_delay(line_free - now);
+    }
+    if (const auto changed = estimate.update(now)) rate = *changed;
+  }
+  return rate;
+}
+
+}  // namespace
+
+TEST_CASE("an uplink is found out from what waits in it, from below and from above") {
+  for (const uint64_t line : {800'000U, 4'000'000U}) {
+    const auto found = [&](uint64_t start, bool informed) {
+      return static_cast<double>(
+                 found_out({start}, {line}, informed, seconds(6)).bits_per_second) /
+             static_cast<double>(line);
+    };
+    INFO("line of " << line << " bit/s");
+    CHECK(found(line / 4, false) > 0.8);  // grows in a hurry, for nobody has told
+    CHECK(found(line / 4, false) < 1.3);
+    // Three times too high it falls to a third of the line, and comes back slowly.
+    CHECK(found(line * 3, true) > 0.25);
+    CHECK(found(line * 3, true) < 1.3);
+    CHECK(found(line, true) > 0.8);
+    CHECK(found(line, true) < 1.3);
+  }
+}
+
+TEST_CASE("an uplink that is not used tells nothing") {
+  UplinkEstimate estimate;
+  estimate.begin(kStart, {800'000}, true);
+  for (int i = 1; i < 50; ++i) {
+    estimate.on_delay(milliseconds(1));
+    estimate.on_sent(100);
+    CHECK_FALSE(estimate.update(kStart + milliseconds(20 * i)));
+  }
+  CHECK_FALSE(estimate.proved().limited());
 }

@@ -454,3 +454,23 @@ TEST_CASE("v2 peer: wrong chunks are known by the seeder's digests, and who vouc
   REQUIRE(f.peer->read(*f.download, 0, got));
   CHECK(std::ranges::equal(got, f.site->bytes(f.file())));
 }
+
+TEST_CASE("v2: no neighbour can make a find fail, only its own manifest is worth nothing") {
+  Fixture f;
+  const wire::Contact contact{host(9), 0x77};
+  f.start({contact});
+  const auto greet = f.out.last<wire::Greet>(host(9)).value();
+  f.receive(host(9), greet.reply_token, wire::Greeted{.reply_token = 0x99});
+  // "There is no such file", and garbage, again and again.
+  f.receive(host(9), greet.reply_token, wire::ManifestPart{0, 0, 0, {}});
+  const auto garbage = test::random_bytes(300);
+  for (int i = 0; i < 8; ++i) {
+    f.receive(host(9), greet.reply_token, wire::ManifestPart{0, 0, 1, garbage});
+  }
+  CHECK(f.peer->take_events().empty());
+  CHECK(f.drops(Drop::kBadManifest) == 1);
+  // The seeder is asked at once, and believed.
+  f.pass(milliseconds(10));
+  CHECK(f.out.last<wire::ManifestRequest>(host(1)).has_value());
+  f.load();
+}
