@@ -8,7 +8,6 @@ namespace fb::roulette {
 namespace {
 
 constexpr uint32_t kChunksForHealth = 8;  // so many in a row, and a stall is over
-constexpr Duration kTick = milliseconds(10);
 
 }  // namespace
 
