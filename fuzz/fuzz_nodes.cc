@@ -410,7 +410,7 @@ class World {
     out.heard = path.heard;
     out.clock = choices_.u8();
     out.delay = choices_.u8();
-    out.received = choices_.u16() << 4U;
+    out.received = uint32_t{choices_.u16()} << 4U;
     out.room = choices_.u8();
     out.tab = choices_.u8();
     out.want_referrals = choices_.u8() >= 128;

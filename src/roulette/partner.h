@@ -48,7 +48,7 @@ struct View {
 struct Partner {
   static constexpr size_t kSentMax = 64;
   static constexpr size_t kViewsMax = 64;
-  static constexpr Duration kLost = milliseconds(300);       // of a datagram: is not on its way
+  static constexpr Duration kLost = milliseconds(450);       // of a datagram: is not on its way
   static constexpr Duration kForgotten = milliseconds(800);  // of a push: another may follow
 
   std::vector<View> views;

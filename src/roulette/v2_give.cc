@@ -9,7 +9,11 @@ namespace fb::roulette {
 namespace {
 
 constexpr uint32_t kPushRoom = 20;
-constexpr uint32_t kPushesOutMin = 3;     // that one has not heard of yet
+// Pushes that one neighbour has not heard of yet. More fill its downlink: what waits there comes
+// too late, and others have sent the same by then.
+constexpr uint32_t kPushesOutMin = 1;
+constexpr uint32_t kPushesOutFirst = 2;   // of who holds few chunks, and could not use its uplink
+constexpr uint64_t kFewHeld = 30;         // else
 constexpr uint32_t kPushesOutTotal = 12;  // of few neighbours, each may have more
 
 constexpr Duration kHeardLately = milliseconds(400);
@@ -144,7 +148,8 @@ std::optional<wire::ChunkName> V2Exchange::any_chunk(const Object& object, const
 bool V2Exchange::push_one(Instant now) {
   Object* of = current();
   if (of == nullptr || of->held == 0) return false;
-  const uint32_t pushes_max = std::max(kPushesOutMin, kPushesOutTotal / std::max(1U, degree()));
+  const uint32_t pushes_min = of->held < kFewHeld ? kPushesOutFirst : kPushesOutMin;
+  const uint32_t pushes_max = std::max(pushes_min, kPushesOutTotal / std::max(1U, degree()));
   Neighbour* best = nullptr;
   double best_score = 0;
   std::optional<wire::ChunkName> best_chunk;
