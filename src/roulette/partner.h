@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "base/time.h"
@@ -46,6 +47,7 @@ struct View {
 };
 
 struct Partner {
+  static constexpr size_t kAwaitsMax = 16;
   static constexpr size_t kSentMax = 64;
   static constexpr size_t kViewsMax = 64;
   static constexpr Duration kLost = milliseconds(450);       // of a datagram: is not on its way
@@ -87,6 +89,12 @@ struct Partner {
   Instant last_sent{};
   bool ask_referrals = false;
   bool introduced = false;  // the seeder was asked to
+  // Manifests that it asked for and that we had not: it gets them when they come.
+  struct Awaited {
+    uint16_t request = 0;  // as in MANIFEST REQUEST; 0: asked by GREET
+    std::string path;
+  };
+  std::vector<Awaited> awaits;  // at most kAwaitsMax
 
   // One-way delay to it in quarter milliseconds, apart from the clocks' difference: the least that
   // was seen, and how much more the latest was.

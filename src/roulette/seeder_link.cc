@@ -1,6 +1,7 @@
 #include "roulette/seeder_link.h"
 
 #include <algorithm>
+#include <functional>
 
 namespace fb::roulette {
 namespace {
@@ -12,6 +13,9 @@ constexpr uint32_t kTimeoutDoublings = 3;
 constexpr uint32_t kBadManifestsMax = 3;
 // Profile v2: contacts have the manifest; without one by then, the seeder is asked.
 constexpr Duration kContactsPatience = milliseconds(300);
+constexpr size_t kNeighboursAsked = 2;
+constexpr Duration kHeardLately = milliseconds(500);
+constexpr uint64_t kHoldsNoise = 16;  // chunks; so that not all ask the same
 constexpr size_t kManifestsKept = 64;
 
 // The number of a request on the wire; 0 stands for a JOIN.
@@ -63,7 +67,36 @@ void SeederLink::send_join(Instant now, const std::string& path) {
   join_is_out_ = true;
 }
 
+// Those who hold most of what we fetch are likely to have this one too.
+bool SeederLink::ask_neighbours(Instant now, Find& find) {
+  if (find.neighbours_asked || find.seeder_only) return false;
+  struct Candidate {
+    const Neighbour* neighbour;
+    uint64_t holds;
+  };
+  std::vector<Candidate> candidates;
+  for (const auto& neighbour : core_.neighbours()) {
+    if (!neighbour->proven || neighbour->is_seeder || neighbour->token_out == 0) continue;
+    if (now - neighbour->heard > kHeardLately) continue;
+    uint64_t holds = core_.rng.below(kHoldsNoise);
+    for (const View& view : neighbour->partner->views) holds += view.have.count();
+    candidates.push_back({neighbour.get(), holds});
+  }
+  if (candidates.empty()) return false;
+  const size_t count = std::min(kNeighboursAsked, candidates.size());
+  std::ranges::partial_sort(candidates, candidates.begin() + static_cast<ptrdiff_t>(count),
+                            std::ranges::greater{}, &Candidate::holds);
+  for (size_t i = 0; i < count; ++i) {
+    core_.send(now, Lane::kControl, *candidates[i].neighbour,
+               wire::ManifestRequest{token_, {}, number_of(find.id), find.path});
+  }
+  find.neighbours_asked = true;
+  find.deadline = now + kContactsPatience;
+  return true;
+}
+
 void SeederLink::ask(Instant now, Find& find) {
+  if (admitted_ && ask_neighbours(now, find)) return;
   if (cookie_ && (find.tries >= kCookieTries || now - welcomed_ > kCookieTrusted)) cookie_.reset();
   find.deadline = now + timeout_after(find.tries);
   if (admitted_ && (ticket_ == 0 || find.tries >= kCookieTries)) admitted_ = false;
@@ -139,12 +172,10 @@ std::vector<wire::ManifestPart> SeederLink::manifest_parts(const std::string& pa
 
 void SeederLink::on_manifest_part(const wire::ManifestPart& message, bool from_seeder) {
   ever_heard_ = ever_heard_ || from_seeder;
-  const auto found =
-      message.request == 0
-          ? finds_.find(joined_with_)
-          : std::ranges::find_if(finds_, [&](const auto& entry) {
-              return number_of(entry.first) == message.request;
-            });
+  const auto found = message.request == 0 ? finds_.find(joined_with_)
+                                          : std::ranges::find_if(finds_, [&](const auto& entry) {
+                                              return number_of(entry.first) == message.request;
+                                            });
   if (found == finds_.end()) {
     core_.drop(Drop::kUnexpected);
     return;

@@ -56,12 +56,14 @@ class SeederLink {
     Instant started{};
     Instant deadline{};
     uint32_t tries = 0;
+    bool neighbours_asked = false;  // profile v2
     uint32_t bad_manifests = 0;
     bool parts_from_seeder = false;
     bool seeder_only = false;                 // a neighbour has sent a bad manifest
     std::vector<std::vector<uint8_t>> parts;  // empty: that part is missing
   };
   void ask(Instant now, Find& find);
+  bool ask_neighbours(Instant now, Find& find);
   void send_join(Instant now, const std::string& path);
   void finish(Find& find);
   [[nodiscard]] Duration timeout_after(uint32_t tries);
@@ -72,8 +74,8 @@ class SeederLink {
   std::vector<PeerEvent>& events_;
   wire::Token token_;
   std::optional<wire::Cookie> cookie_;
-  bool admitted_ = false;          // profile v2
-  wire::Token ticket_ = 0;         // likewise: reaches the seeder
+  bool admitted_ = false;   // profile v2
+  wire::Token ticket_ = 0;  // likewise: reaches the seeder
   wire::Token seeder_name_ = 0;
   Instant welcomed_{};
   bool ever_heard_ = false;

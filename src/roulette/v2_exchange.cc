@@ -12,6 +12,7 @@ namespace {
 constexpr Duration kPaysWithin = milliseconds(600);  // or it is taken for a free rider
 constexpr Duration kIntroduceAfter = milliseconds(250);
 constexpr Duration kIdleSilenceMax = seconds(15);  // and else
+constexpr uint32_t kEnoughContacts = 6;
 constexpr Duration kSeekInterval = milliseconds(100);
 constexpr uint32_t kSeeksAtFullPace = 6;
 constexpr uint32_t kDoublingsMax = 2;
@@ -154,9 +155,11 @@ void V2Exchange::tick(Instant now) {
       }
     }
     if (!neighbour.proven && !partner.introduced && now - partner.born > kIntroduceAfter) {
-      // Its answer or our greeting was lost; or its NAT lets in only whom it has called.
-      ask_introduction(now, neighbour);
-      greet(now, neighbour, {});
+      // Its answer or our greeting was lost; or its NAT lets in only whom it has called; or it has
+      // left, as most have who do not answer. So who has enough others does without.
+      partner.introduced = true;
+      if (degree() < core_.config.degree_min) ask_introduction(now, neighbour);
+      if (degree() < kEnoughContacts) greet(now, neighbour, {});
     }
     const Duration silence = now - neighbour.heard;
     const bool unanswered = !neighbour.proven && now - partner.born > kUnansweredMax;
@@ -179,7 +182,6 @@ void V2Exchange::tick(Instant now) {
 
 // The seeder can tell it to call us.
 void V2Exchange::ask_introduction(Instant now, Neighbour& neighbour) {
-  neighbour.partner->introduced = true;
   Neighbour* seeder = core_.seeder();
   if (!core_.config.v2.introductions || neighbour.is_seeder || seeder == nullptr) return;
   send(now, *seeder, Lane::kControl, wire::Introduce{neighbour.endpoint, neighbour.name});

@@ -38,6 +38,7 @@ class V2Exchange final : public Exchange {
   [[nodiscard]] size_t strangers() const override { return half_open_.size(); }
 
  private:
+  static constexpr size_t kManifestAsked = 2;  // contacts that are asked for it
   static constexpr Duration kTick = milliseconds(10);
   static constexpr Duration kUnansweredMax = milliseconds(800);  // a greeting
   static constexpr Duration kSilenceMax = seconds(2);            // of a neighbour, while we fetch
@@ -90,6 +91,9 @@ class V2Exchange final : public Exchange {
   Neighbour* on_greet(Instant now, const Endpoint& from, wire::Token token,
                       const wire::Greet& message);
   void welcome_greeter(Instant now, Neighbour& from, const wire::Greet& message);
+  void answer_manifest_request(Instant now, Neighbour& from, uint16_t request,
+                               const std::string& path);
+  void hand_on_manifests(Instant now);
   Neighbour* promote(Instant now, const Endpoint& from, wire::Token token);
   void on_greeted(Instant now, Neighbour& from, const wire::Greeted& message);
   void on_control(Instant now, Neighbour& from, const wire::TradeState& state,

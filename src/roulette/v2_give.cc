@@ -135,10 +135,13 @@ std::optional<wire::ChunkName> V2Exchange::any_chunk(const Object& object, const
   const auto start = static_cast<uint32_t>(core_.rng.below(count));
   for (uint32_t i = 0; i < count; ++i) {
     const auto block = static_cast<uint16_t>((start + i) % count);
+    const uint32_t size = object.geometry.block_size(block);
     BlockBits bits = object.blocks[block].held & among;
     if (!bits.any()) continue;
-    if (view != nullptr)
-      bits = bits.minus(view->have.bits(block, object.geometry.block_size(block)));
+    if (view != nullptr) bits = bits.minus(view->have.bits(block, size));
+    // What nobody else is known to hold, nobody else is giving to it right now.
+    const BlockBits rare = bits.minus(known_elsewhere(object.id, block, size));
+    if (const auto position = rare.pick(core_.rng)) return wire::ChunkName{block, *position};
     if (const auto position = bits.pick(core_.rng)) return wire::ChunkName{block, *position};
   }
   return {};

@@ -27,10 +27,7 @@ bool V2Exchange::on_message(Instant now, Neighbour& from, const wire::Message& m
     if (!from.is_seeder) return false;
     on_introduce(now, *introduce);
   } else if (const auto* request = std::get_if<wire::ManifestRequest>(&message)) {
-    for (auto part : link_.manifest_parts(request->path)) {
-      part.request = request->request;
-      send(now, from, Lane::kControl, part);
-    }
+    answer_manifest_request(now, from, request->request, request->path);
   } else if (std::holds_alternative<wire::Bye>(message)) {
     remove(now, from);
     pull(now);
@@ -133,6 +130,28 @@ void V2Exchange::on_piece(Instant now, Neighbour& from, const wire::Piece& messa
   give(now);
 }
 
+// At once, or when it has come.
+void V2Exchange::answer_manifest_request(Instant now, Neighbour& from, uint16_t request,
+                                         const std::string& path) {
+  const auto parts = link_.manifest_parts(path);
+  for (auto part : parts) {
+    part.request = request;
+    send(now, from, Lane::kControl, part);
+  }
+  std::vector<Partner::Awaited>& awaits = from.partner->awaits;
+  const bool known = std::ranges::any_of(awaits, [&](const auto& a) { return a.path == path; });
+  if (!parts.empty() || known || awaits.size() >= Partner::kAwaitsMax) return;
+  awaits.push_back({request, path});
+}
+
+void V2Exchange::hand_on_manifests(Instant now) {
+  for (const auto& neighbour : core_.neighbours()) {
+    for (const auto& [request, path] : std::exchange(neighbour->partner->awaits, {})) {
+      answer_manifest_request(now, *neighbour, request, path);
+    }
+  }
+}
+
 void V2Exchange::answer_referral_request(Instant now, const Neighbour& from) {
   // Only who has paid is told of others.
   if (from.partner->got == 0 || from.partner->got * 2 + 1024 < from.account.sent) return;
@@ -147,10 +166,12 @@ void V2Exchange::answer_referral_request(Instant now, const Neighbour& from) {
 }
 
 void V2Exchange::on_recommendation(Instant now, const wire::Recommendation& message) {
+  size_t asked = 0;
   for (const wire::Referral& referral : message.referrals) {
     if (!may_contact(now, referral.endpoint, referral.name)) continue;
-    if (Neighbour* neighbour = meet(now, referral.endpoint, referral.name))
-      greet(now, *neighbour, {});
+    Neighbour* neighbour = meet(now, referral.endpoint, referral.name);
+    if (neighbour == nullptr) continue;
+    greet(now, *neighbour, asked++ < kManifestAsked ? link_.wanted_path() : std::string{});
   }
 }
 

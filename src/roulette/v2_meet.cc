@@ -9,7 +9,6 @@ namespace {
 
 constexpr Duration kHalfOpenLifetime = seconds(3);
 constexpr uint32_t kHalfOpenPerAddress = 8;
-constexpr size_t kManifestAsked = 2;  // contacts that are asked for it
 constexpr BitRate kRateUnknown{500'000};
 
 }  // namespace
@@ -270,11 +269,7 @@ void V2Exchange::welcome_greeter(Instant now, Neighbour& from, const wire::Greet
     }
   }
   send(now, from, Lane::kControl, answer);
-  if (from.proven && !message.path.empty()) {
-    for (const auto& part : link_.manifest_parts(message.path)) {
-      send(now, from, Lane::kControl, part);
-    }
-  }
+  if (from.proven && !message.path.empty()) answer_manifest_request(now, from, 0, message.path);
   pull(now);
   give(now);
 }

@@ -12,6 +12,7 @@ constexpr uint32_t kChunksForHealth = 8;  // so many in a row, and a stall is ov
 }  // namespace
 
 void V2Exchange::on_download_began(Instant now) {
+  hand_on_manifests(now);
   for (Download* download : downloads_.active()) {
     Object* known = object(download->current().info().id);
     if (known == nullptr) {

@@ -26,12 +26,16 @@ namespace {
 
 constexpr uint64_t kAmplificationMax = 3;  // RFC 9000, section 8.1
 constexpr Duration kHeardLately = seconds(3);
-constexpr size_t kContactsFew = 3;      // also for who comes again
-constexpr double kJoinShare = 0.8;      // of the bytes an arrival, for its admission
-constexpr double kGrantRateMax = 150;   // joins a second; above, nobody asks us
-constexpr double kTicketRateMax = 450;  // joins a second that may be listed
-constexpr double kTokenRateMax = 100;   // joins a second that get a token of ours
-constexpr size_t kQueueMax = 16;        // chunks
+constexpr size_t kContactsFew = 3;       // also for who comes again
+constexpr double kJoinShare = 0.95;      // of the bytes an arrival, for its admission
+constexpr double kFarewellRateMax = 60;  // of BYE, a second
+constexpr double kManifestShare = 0.15;   // of the uplink; contacts have it too
+constexpr double kManifestBytes = 600;    // about
+constexpr double kFirstMany = 8;          // of those without contacts, a second
+constexpr double kGrantRateMax = 150;    // joins a second; above, nobody asks us
+constexpr double kTicketRateMax = 450;   // joins a second that may be listed
+constexpr double kTokenRateMax = 100;    // joins a second that get a token of ours
+constexpr size_t kQueueMax = 16;         // chunks
 constexpr uint32_t kGrantMax = 16;
 constexpr Duration kIdle = milliseconds(20);
 constexpr Duration kInjectGap = milliseconds(60);  // between two unasked chunks to one peer
@@ -105,7 +109,7 @@ class V2Seeder final : public SeederProfile {
   Uplink uplink_;
   TicketKey own_key_;
   std::deque<WaitingJoin> joins_;
-  RecentTimes join_times_;
+  RecentTimes join_times_, asked_;  // asked_: whom we told to ask us for the manifest
   std::deque<Admitted> admitted_;               // latest last
   std::deque<Listed> listed_;                   // oldest first; those gone stay until they are old
   std::unordered_map<uint32_t, Instant> gone_;  // looked up only
@@ -260,8 +264,14 @@ void V2Seeder::admit(Instant now) {
   if (listed || message.contacts.empty()) {
     message.ticket = make_ticket(own_key_, newcomer.endpoint.address, message.epoch, core_.name);
   }
+  message.farewell = static_cast<uint8_t>(255 * std::min(1.0, kFarewellRateMax / rate));
   message.grant = static_cast<uint8_t>(grant(rate));
-  message.ask_manifest = message.contacts.size() < 2 || kJoinShare * budget > 1500;
+  // When many come at once, some get it here and hand it on to those whom they meet.
+  const double may_ask = message.contacts.size() < 2
+                             ? kFirstMany
+                             : bytes_per_second() * kManifestShare / kManifestBytes;
+  message.ask_manifest = asked_.in_last_second(now) < may_ask;
+  if (message.ask_manifest) asked_.add(now);
   const uint64_t before = core_.accepted_bytes();
   send(now, newcomer.endpoint, newcomer.reply_token, Lane::kControl, message);
   ++core_.stats.joins;
