@@ -229,7 +229,11 @@ void V2Exchange::seek(Instant now) {
 
 // No new data for a while: the seeder knows others, and has a chunk or two itself.
 void V2Exchange::repair(Instant now) {
-  const Duration stall = core_.config.v2.stall;
+  // Sooner, when nothing is on its way from anybody who answers.
+  const bool awaited = std::ranges::any_of(core_.neighbours(), [now](const auto& n) {
+    return n->partner->asked() > 0 && (n->proven || now - n->partner->born < kIntroduceAfter);
+  });
+  const Duration stall = awaited ? core_.config.v2.stall : core_.config.v2.stall / 4;
   const Duration wait = stall * (int64_t{1} << std::min(repairs_, kDoublingsMax));
   if (now - last_progress_ <= stall || now - last_repair_ <= wait) return;
   last_repair_ = now;
