@@ -83,6 +83,12 @@ struct Bounds {
     state(m.state);
     intervals(m.whole);
     maps(m.have);
+    FB_HOLDS(m.more.size() <= wire::kHoldingsMax);
+    for (const wire::Holding& holding : m.more) {
+      FB_HOLDS(holding.file != content::FileId{});
+      intervals(holding.whole);
+      maps(holding.have);
+    }
   }
   void operator()(const wire::Piece& m) const {
     state(m.state);

@@ -43,7 +43,9 @@ struct SentPiece {
 struct View {
   content::FileId file{};
   CodedSet have;
-  uint64_t told = 0;  // chunks that we held when it was last told
+  uint64_t told = 0;        // chunks that we held when it was last told
+  bool named = false;       // it has spoken of it, so it wants or keeps it
+  bool introduced = false;  // and we have, to it
 };
 
 struct Partner {
@@ -107,7 +109,7 @@ struct Partner {
       if (v.file == file) return v;
     }
     if (views.size() >= kViewsMax) views.erase(views.begin());
-    views.push_back({file, {}, 0});
+    views.push_back({file, {}, 0, false, false});
     return views.back();
   }
   [[nodiscard]] const View* find_view(content::FileId file) const {

@@ -14,6 +14,8 @@ constexpr Duration kIntroduceAfter = milliseconds(250);
 constexpr Duration kIdleSilenceMax = seconds(15);  // and else
 constexpr uint32_t kEnoughContacts = 6;
 constexpr Duration kSeekInterval = milliseconds(100);
+constexpr size_t kHoldingsRoom = 600;  // bytes of further objects in one CONTROL
+constexpr size_t kHoldingBytes = 10;   // of one, without intervals and maps
 constexpr uint32_t kSeeksAtFullPace = 6;
 constexpr uint32_t kDoublingsMax = 2;
 constexpr uint8_t kGrantOnStall = 4;
@@ -47,6 +49,7 @@ wire::TradeState V2Exchange::state_for(Instant now, Neighbour& neighbour, const 
   state.want_referrals = std::exchange(partner.ask_referrals, false);
   if (object == nullptr) return state;
   state.file = object->id;
+  partner.view(object->id).introduced = true;
   for (const Outstanding& o : partner.out) {
     if (o.file != object->id) continue;
     if (state.wants.count >= wants_max || !state.wants.add(o.chunk)) break;
@@ -118,7 +121,36 @@ void V2Exchange::send_control(Instant now, Neighbour& neighbour, bool with_holdi
       message.have = maps_of(*about);
       partner.view(file).told = about->held;
     }
+    if (file == files.front()) add_holdings(neighbour, message);
     send(now, neighbour, Lane::kControl, message);
+  }
+}
+
+// It has not heard of it, or wants it and has not heard what we hold by now.
+bool V2Exchange::to_be_told(const Object& object, const Partner& partner) {
+  const View* view = partner.find_view(object.id);
+  if (view == nullptr || !view->introduced) return object.active;
+  return view->named && has_grown(object, *view);
+}
+
+// The other files of a page.
+void V2Exchange::add_holdings(Neighbour& neighbour, wire::Control& message) {
+  Partner& partner = *neighbour.partner;
+  size_t room = kHoldingsRoom;
+  for (const Object& object : objects_) {
+    if (object.id == message.state.file || !to_be_told(object, partner)) continue;
+    wire::Holding holding{object.id, {}, {}};
+    if (!neighbour.is_seeder) {
+      holding.whole = whole_of(object);
+      holding.have = maps_of(object);
+    }
+    const size_t size = kHoldingBytes + holding.whole.count * 8U + holding.have.size() * 35;
+    if (size > room || message.more.size() == wire::kHoldingsMax) break;
+    room -= size;
+    View& view = partner.view(object.id);
+    view.introduced = true;
+    view.told = object.held;
+    message.more.push_back(std::move(holding));
   }
 }
 
@@ -169,6 +201,14 @@ void V2Exchange::tick(Instant now) {
   }
   riders_ = std::max(riders, riders_);
   bury(now);
+  if (name_objects_at_ <= now) {
+    name_objects_at_ = Instant::never();
+    for (const auto& neighbour : core_.neighbours()) {
+      const bool news = std::ranges::any_of(
+          objects_, [&](const Object& o) { return to_be_told(o, *neighbour->partner); });
+      if (neighbour->proven && news) send_control(now, *neighbour);
+    }
+  }
   if (busy) {
     seek(now);
     repair(now);
@@ -197,20 +237,20 @@ void V2Exchange::seek(Instant now) {
   if (!core_.config.v2.referrals) return;
   const uint32_t neighbours = degree();
   if (neighbours >= core_.config.degree_max) return;
-  uint32_t useful = 0;
   const Object* first = current();
-  for (const auto& n : core_.neighbours()) {
-    if (n->is_seeder || first == nullptr || credit_at(*n) < first->geometry.chunk_size) continue;
-    const View* view = n->partner->find_view(first->id);
-    if (view == nullptr) continue;
-    for (const uint16_t block : first->open) {
-      const uint32_t size = tradeable(*first, block);
-      if ((view->have.bits(block, size) & wanted_of(*first, block)).any()) {
-        ++useful;
-        break;
-      }
-    }
-  }
+  const auto gives = [&](const Neighbour& neighbour, const Object& object) {
+    const View* view = neighbour.partner->find_view(object.id);
+    if (view == nullptr || !object.active) return false;
+    return std::ranges::any_of(object.open, [&](uint16_t block) {
+      const uint32_t size = tradeable(object, block);
+      return (view->have.bits(block, size) & wanted_of(object, block)).any();
+    });
+  };
+  const auto useful =
+      static_cast<uint32_t>(std::ranges::count_if(core_.neighbours(), [&](const auto& n) {
+        return !n->is_seeder && first != nullptr && credit_at(*n) >= first->geometry.chunk_size &&
+               std::ranges::any_of(objects_, [&](const Object& o) { return gives(*n, o); });
+      }));
   const bool nearly_done = first != nullptr && first->missing * 32 < first->geometry.chunk_count();
   const bool few =
       neighbours < core_.config.degree_min || (useful < core_.config.v2.useful_min && !nearly_done);

@@ -98,6 +98,8 @@ class V2Exchange final : public Exchange {
   void on_greeted(Instant now, Neighbour& from, const wire::Greeted& message);
   void on_control(Instant now, Neighbour& from, const wire::TradeState& state,
                   const wire::Intervals& whole, const std::vector<wire::BlockMap>& have);
+  void note_holding(Partner& partner, content::FileId file, const wire::Intervals& whole,
+                    const std::vector<wire::BlockMap>& have);
   void on_piece(Instant now, Neighbour& from, const wire::Piece& message);
   void on_recommendation(Instant now, const wire::Recommendation& message);
   void on_introduce(Instant now, const wire::Introduce& message);
@@ -117,12 +119,15 @@ class V2Exchange final : public Exchange {
   [[nodiscard]] std::vector<wire::BlockMap> maps_of(const Object& object) const;
   [[nodiscard]] wire::Intervals whole_of(const Object& object) const;
   void send_control(Instant now, Neighbour& neighbour, bool with_holdings = true);
+  void add_holdings(Neighbour& neighbour, wire::Control& message);
+  [[nodiscard]] static bool to_be_told(const Object& object, const Partner& partner);
   bool send(Instant now, Neighbour& neighbour, Lane lane, const wire::Message& message);
 
   // Objects (v2_objects.cc).
   Object* object(content::FileId id);
   [[nodiscard]] const Object* find_object(content::FileId id) const;
   Object* current();  // the one that is fetched first; else any that is kept
+  Object* lacked_by(const Partner& partner, uint64_t least);  // of what it is here for
   void add_object(Download& download);
   void rebuild(Object& object);
   void recount(Object& object);
@@ -187,6 +192,7 @@ class V2Exchange final : public Exchange {
   bool admitted_ = false;
   Instant next_tick_ = Instant::never();
   Instant next_give_ = Instant::never();
+  Instant name_objects_at_ = Instant::never();  // new ones, to all neighbours
   Instant last_progress_{};
   Instant last_seek_{};
   Instant last_repair_{};

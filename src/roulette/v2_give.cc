@@ -9,6 +9,7 @@ namespace fb::roulette {
 namespace {
 
 constexpr uint32_t kPushRoom = 20;
+constexpr uint64_t kPushLack = 8;  // of the object, for others push too
 // Pushes that one neighbour has not heard of yet. More fill its downlink: what waits there comes
 // too late, and others have sent the same by then.
 constexpr uint32_t kPushesOutMin = 1;
@@ -84,7 +85,8 @@ bool V2Exchange::give_wanted(Instant now) {
       Neighbour& neighbour = *owned;
       Partner& partner = *neighbour.partner;
       if (partner.wanted.empty() && partner.any_in == 0) continue;
-      const Object* first = current();
+      const Object* first =
+          partner.wanted.empty() ? lacked_by(partner, 1) : find_object(partner.wanted.front().file);
       const uint64_t size =
           first == nullptr ? content::kChunkSizeDefault : first->geometry.chunk_size;
       if (!may_give(now, neighbour, size)) continue;
@@ -116,7 +118,7 @@ bool V2Exchange::give_wanted(Instant now) {
       continue;
     }
     --partner.any_in;
-    Object* of = current();
+    Object* of = lacked_by(partner, 1);
     const auto chunk =
         of == nullptr ? std::nullopt
                       : any_chunk(*of, partner, class_bits(partner.in_class, partner.in_classes));
@@ -149,19 +151,22 @@ std::optional<wire::ChunkName> V2Exchange::any_chunk(const Object& object, const
 
 // Nobody waits: something to somebody who shows room and has heard little from us.
 bool V2Exchange::push_one(Instant now) {
-  Object* of = current();
-  if (of == nullptr || of->held == 0) return false;
-  const uint32_t pushes_min = of->held < kFewHeld ? kPushesOutFirst : kPushesOutMin;
+  uint64_t held = 0;
+  for (const Object& object : objects_) held += object.held;
+  if (held == 0) return false;
+  const uint32_t pushes_min = held < kFewHeld ? kPushesOutFirst : kPushesOutMin;
   const uint32_t pushes_max = std::max(pushes_min, kPushesOutTotal / std::max(1U, degree()));
   Neighbour* best = nullptr;
   double best_score = 0;
+  Object* best_object = nullptr;
   std::optional<wire::ChunkName> best_chunk;
   for (const auto& owned : core_.neighbours()) {
     Neighbour& neighbour = *owned;
     Partner& partner = *neighbour.partner;
     if (neighbour.is_seeder || !partner.wanted.empty() || partner.room < kPushRoom) continue;
     if (partner.pushes_out(now) >= pushes_max || now - neighbour.heard > kHeardLately) continue;
-    if (!may_give(now, neighbour, of->geometry.chunk_size)) continue;
+    Object* of = lacked_by(partner, kPushLack);
+    if (of == nullptr || !may_give(now, neighbour, of->geometry.chunk_size)) continue;
     const View* view = partner.find_view(of->id);
     const uint64_t holds = view == nullptr ? 0 : view->have.count();
     const double score =
@@ -171,10 +176,11 @@ bool V2Exchange::push_one(Instant now) {
     if (!chunk) continue;
     best = &neighbour;
     best_score = score;
+    best_object = of;
     best_chunk = chunk;
   }
   if (best == nullptr) return false;
-  return send_piece(now, *best, *of, *best_chunk, true);
+  return send_piece(now, *best, *best_object, *best_chunk, true);
 }
 
 bool V2Exchange::send_piece(Instant now, Neighbour& neighbour, Object& object,
@@ -215,21 +221,23 @@ bool V2Exchange::send_piece(Instant now, Neighbour& neighbour, Object& object,
 bool V2Exchange::has_grown(const Object& object, const View& told) {
   const uint64_t grown = object.held - std::min(told.told, object.held);
   if (grown == 0) return false;
+  if (object.missing == 0) return true;  // so that it gets no more of it
   return told.told == 0 || grown >= std::max<uint64_t>(2, object.held / 4);
 }
 
 // With nothing better to do: who lacks something that we got lately is told.
 void V2Exchange::announce(Instant now) {
-  const Object* of = current();
-  if (of == nullptr || of->held == 0 || !uplink_.idle(now)) return;
+  if (objects_.empty() || !uplink_.idle(now)) return;
   uint32_t told = 0;
   for (const auto& owned : core_.neighbours()) {
     Neighbour& neighbour = *owned;
     Partner& partner = *neighbour.partner;
     if (neighbour.is_seeder || !neighbour.proven || !partner.wanted.empty()) continue;
     if (now - partner.last_sent < kAnnounceAfter) continue;
-    if (!has_grown(*of, partner.view(of->id))) continue;
     if (partner.room == 0) continue;
+    const bool news =
+        std::ranges::any_of(objects_, [&](const Object& o) { return to_be_told(o, partner); });
+    if (!news) continue;
     send_control(now, neighbour);
     if (++told >= kAnnouncedAtOnce) return;
   }

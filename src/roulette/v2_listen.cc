@@ -18,6 +18,9 @@ bool V2Exchange::on_message(Instant now, Neighbour& from, const wire::Message& m
   if (const auto* piece = std::get_if<wire::Piece>(&message)) {
     on_piece(now, from, *piece);
   } else if (const auto* control = std::get_if<wire::Control>(&message)) {
+    for (const wire::Holding& more : control->more) {
+      note_holding(*from.partner, more.file, more.whole, more.have);
+    }
     on_control(now, from, control->state, control->whole, control->have);
   } else if (const auto* greeted = std::get_if<wire::Greeted>(&message)) {
     on_greeted(now, from, *greeted);
@@ -53,22 +56,24 @@ void V2Exchange::on_control(Instant now, Neighbour& from, const wire::TradeState
   read_state(now, from, state);
   partner.strikes = 0;
   partner.told_us = true;
-  if (state.file != content::FileId{}) {
-    View& view = partner.view(state.file);
-    const Object* known = find_object(state.file);
-    for (const nois::Interval& blocks : whole.span()) {
-      // Of an object that we know nothing of, nobody can have a say on its length.
-      if (known == nullptr) break;
-      const auto last = static_cast<uint32_t>(known->blocks.size() - 1);
-      if (blocks.first <= last) {
-        view.have.add_whole({blocks.first, std::min(blocks.last, last)});
-      }
-    }
-    for (const wire::BlockMap& map : have) view.have.add(map.block, {map.bits});
-  }
+  if (state.file != content::FileId{}) note_holding(partner, state.file, whole, have);
   if (state.want_referrals) answer_referral_request(now, from);
   pull(now);
   give(now);
+}
+
+void V2Exchange::note_holding(Partner& partner, content::FileId file, const wire::Intervals& whole,
+                              const std::vector<wire::BlockMap>& have) {
+  View& view = partner.view(file);
+  view.named = true;
+  const Object* known = find_object(file);
+  for (const nois::Interval& blocks : whole.span()) {
+    // Of an object that we know nothing of, nobody can have a say on its length.
+    if (known == nullptr) break;
+    const auto last = static_cast<uint32_t>(known->blocks.size() - 1);
+    if (blocks.first <= last) view.have.add_whole({blocks.first, std::min(blocks.last, last)});
+  }
+  for (const wire::BlockMap& map : have) view.have.add(map.block, {map.bits});
 }
 
 // What every datagram of a trader tells.
@@ -84,6 +89,7 @@ void V2Exchange::read_state(Instant now, Neighbour& from, const wire::TradeState
     if (old.file != state.file) partner.wanted.push_back(old);
   }
   View& view = partner.view(state.file);
+  view.named = true;
   for (const wire::ChunkName chunk : state.wants.span()) {
     if (chunk.block >= about->blocks.size() ||
         !about->blocks[chunk.block].held.test(chunk.position))
@@ -115,7 +121,7 @@ void V2Exchange::on_piece(Instant now, Neighbour& from, const wire::Piece& messa
                     message.chunk,    message.pushed,
                     message.verified, {message.bytes.begin(), message.bytes.end()}};
   const bool known = downloads_.store_of(message.state.file) != nullptr;
-  if (!known && downloads_.active().empty() && link_.busy() && early_.size() < kEarlyMax) {
+  if (!known && link_.busy() && early_.size() < kEarlyMax) {
     partner.got += length;
     settle_arrival(now, from, piece.file, piece.chunk, piece.pushed);
     early_.push_back(piece);

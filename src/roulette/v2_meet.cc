@@ -250,8 +250,7 @@ void V2Exchange::welcome_greeter(Instant now, Neighbour& from, const wire::Greet
     partner.any_since = now;
   }
   if (message.state.file != content::FileId{}) {
-    View& view = partner.view(message.state.file);
-    for (const wire::BlockMap& map : message.have) view.have.add(map.block, {map.bits});
+    note_holding(partner, message.state.file, {}, message.have);
   }
   partner.told_us = true;
   wire::Greeted answer;

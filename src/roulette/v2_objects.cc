@@ -8,6 +8,8 @@ namespace fb::roulette {
 namespace {
 
 constexpr uint32_t kChunksForHealth = 8;  // so many in a row, and a stall is over
+// A page's manifests come one after the other, and neighbours are told of several at once.
+constexpr Duration kNameTogether = milliseconds(30);
 
 }  // namespace
 
@@ -24,7 +26,12 @@ void V2Exchange::on_download_began(Instant now) {
   }
   if (next_tick_ == Instant::never() && admitted_) next_tick_ = now + kTick;
   last_progress_ = now;
+  name_objects_at_ = std::min(name_objects_at_, now + kNameTogether);
   for (const Early& piece : std::exchange(early_, {})) {
+    if (downloads_.store_of(piece.file) == nullptr && link_.busy()) {
+      early_.push_back(piece);
+      continue;
+    }
     if (Neighbour* from = core_.find(piece.from)) {
       uint64_t& got = from->partner->got;  // counted again
       got -= std::min<uint64_t>(got, piece.bytes.size());
@@ -61,6 +68,25 @@ V2Exchange::Object* V2Exchange::current() {
     if (known.active) return &known;
   }
   return objects_.empty() ? nullptr : &objects_.back();
+}
+
+// What it lacks most of, so that little is sent twice. Who has named nothing yet knows no manifest:
+// it was sent here for what we came for ourselves.
+V2Exchange::Object* V2Exchange::lacked_by(const Partner& partner, uint64_t least) {
+  bool named = false;
+  Object* most = nullptr;
+  uint64_t most_lack = 0;
+  for (Object& known : objects_) {
+    const View* view = partner.find_view(known.id);
+    if (view == nullptr || !view->named) continue;
+    named = true;
+    const uint64_t count = known.geometry.chunk_count();
+    const uint64_t lack = count - std::min(count, view->have.count());
+    if (known.held == 0 || lack <= most_lack || lack < least) continue;
+    most = &known;
+    most_lack = lack;
+  }
+  return named || objects_.empty() ? most : &objects_.front();
 }
 
 // Chunks of the block that may be asked for: without repair only the source.
@@ -115,7 +141,8 @@ void V2Exchange::recount(Object& object) {
   }
 }
 
-void V2Exchange::on_object_ended(Instant /*now*/, content::FileId id) {
+void V2Exchange::on_object_ended(Instant now, content::FileId id) {
+  name_objects_at_ = now;  // whole now, so that nobody sends more of it
   if (Object* ended = object(id)) {
     ended->active = downloads_.fetching(id) != nullptr;  // somebody else may want it still
     ended->open.clear();

@@ -8,7 +8,8 @@ namespace fb::roulette {
 namespace {
 
 constexpr int64_t kAskedAtOnce = 2;  // of one neighbour
-constexpr uint32_t kSlack = 3;
+constexpr uint32_t kSlack = 3;        // chunks that are asked for beyond those needed,
+constexpr uint32_t kSlackShare = 32;  // and at most one in so many
 constexpr Duration kOutstandingCost = milliseconds(80);  // of each chunk that it owes us
 constexpr Duration kJitter = milliseconds(10);
 constexpr Duration kDebtorBonus = milliseconds(10);  // a chunk that it owes
@@ -97,11 +98,12 @@ bool V2Exchange::ask_one(Instant now, int64_t& room, bool also_pushable) {
   for (Object& wanted : objects_) {
     if (!wanted.active) continue;
     const auto size = static_cast<int64_t>(wanted.geometry.chunk_size);
+    const uint32_t slack = std::min(kSlack, wanted.geometry.chunk_count() / kSlackShare);
     const bool last_third = wanted.missing * 10 < uint64_t{wanted.geometry.chunk_count()} * 3;
     for (size_t i = 0; i < wanted.open.size(); ++i) {
       const uint16_t block = wanted.open[i];
       if (wanted.blocks[block].done) continue;  // the slack would be asked for again and again
-      const uint32_t lack = needed(wanted, block) + kSlack;
+      const uint32_t lack = needed(wanted, block) + slack;
       const uint32_t flying = wanted.blocks[block].flying.count();
       if (flying >= lack) continue;
       BlockBits free = wanted_of(wanted, block);

@@ -320,6 +320,14 @@ Control get_control(Reader& in) {
   m.state = get_state(in);
   m.whole = get_intervals(in);
   m.have = get_block_maps(in);
+  while (in.remaining() > 0 && !in.failed()) {
+    Holding holding;
+    holding.file = FileId{in.u64()};
+    if (holding.file == FileId{} || m.more.size() == kHoldingsMax) in.fail();
+    holding.whole = get_intervals(in);
+    holding.have = get_block_maps(in);
+    m.more.push_back(std::move(holding));
+  }
   return m;
 }
 

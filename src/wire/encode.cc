@@ -227,9 +227,15 @@ struct Body {
     put(out, m.have);
   }
   void operator()(const Control& m) const {
+    FB_CHECK(m.more.size() <= kHoldingsMax);
     put(out, m.state);
     put(out, m.whole);
     put(out, m.have);
+    for (const Holding& holding : m.more) {
+      out.u64(static_cast<uint64_t>(holding.file));
+      put(out, holding.whole);
+      put(out, holding.have);
+    }
   }
   void operator()(const Piece& m) const {
     put(out, m.state);

@@ -47,6 +47,7 @@ inline constexpr size_t kContactsMax = 16;     // in one ADMIT
 inline constexpr size_t kWantsMax = 64;        // chunks in one want list
 inline constexpr size_t kNewsMax = 8;          // chunks in one piece's news
 inline constexpr size_t kBlockMapsMax = 4;     // blocks in one CONTROL
+inline constexpr size_t kHoldingsMax = 8;      // further objects in one CONTROL
 inline constexpr size_t kManifestPartSize = 1100;
 inline constexpr size_t kManifestPartsMax = 4;
 
@@ -317,10 +318,17 @@ struct Greeted {
   Intervals whole;                    // blocks held whole
   std::vector<BlockMap> have;
 };
+// What is held of one object. Naming one of which nothing is held says that it is wanted.
+struct Holding {
+  FileId file{};                      // never 0
+  Intervals whole;
+  std::vector<BlockMap> have;
+};
 struct Control {
   TradeState state;
   Intervals whole;
   std::vector<BlockMap> have;
+  std::vector<Holding> more;          // of other objects, at most kHoldingsMax
 };
 struct Piece {
   TradeState state;                   // of `file`, as the chunk

@@ -234,7 +234,13 @@ struct FieldsOf {
             {"whole", json_of(m.whole)}, {"have", json_of(m.have)}};
   }
   Json operator()(const Control& m) const {
-    return {{"state", json_of(m.state)}, {"whole", json_of(m.whole)}, {"have", json_of(m.have)}};
+    Json out = {{"state", json_of(m.state)}, {"whole", json_of(m.whole)},
+                {"have", json_of(m.have)}};
+    for (const Holding& h : m.more) {
+      out["more"].push_back({{"file", hex_of(h.file)},
+                             {"whole", json_of(h.whole)}, {"have", json_of(h.have)}});
+    }
+    return out;
   }
   Json operator()(const Piece& m) const {
     return {{"state", json_of(m.state)}, {"chunk", {m.chunk.block, m.chunk.position}},
@@ -288,6 +294,10 @@ std::optional<Message> trading_message_of(const std::string& type, const Json& f
     out.state = state_of(f.at("state"));
     out.whole = intervals_of(f.at("whole"));
     out.have = maps_of(f.at("have"));
+    for (const Json& h : f.value("more", Json::array())) {
+      out.more.push_back({file_of(h.at("file")), intervals_of(h.at("whole")),
+                          maps_of(h.at("have"))});
+    }
     return out;
   }
   if (is(kPiece)) {

@@ -278,7 +278,14 @@ class Drawn {
                      static_cast<uint8_t>(rng_.below(classes)), classes, state(), maps()};
       }
       case 2: return Greeted{token(), state(), intervals(), maps()};
-      case 3: return Control{state(), intervals(), maps()};
+      case 3: {
+        Control out{state(), intervals(), maps(), {}};
+        out.state.wants.count = std::min<uint8_t>(out.state.wants.count, 16);
+        for (uint64_t n = rng_.below(3); n > 0; --n) {
+          out.more.push_back({content::FileId{1 + rng_.below(1000)}, intervals(), maps()});
+        }
+        return out;
+      }
       case 4: return Introduce{endpoint(), rng_.next()};
       case 5: return Bye{static_cast<uint32_t>(rng_.next()), {u8()}, {u8()}};
       default: {
