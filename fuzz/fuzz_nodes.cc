@@ -437,7 +437,7 @@ class World {
     out.state = state(path);
     out.whole = intervals();
     out.have = maps();
-    if (choices_.u8() < 64) out.more.push_back({pick_file(), intervals(), maps()});
+    if (choices_.u8() < 64) out.more.push_back({pick_file(), out.state.wants, intervals(), maps()});
     return out;
   }
 

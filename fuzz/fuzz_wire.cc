@@ -86,6 +86,7 @@ struct Bounds {
     FB_HOLDS(m.more.size() <= wire::kHoldingsMax);
     for (const wire::Holding& holding : m.more) {
       FB_HOLDS(holding.file != content::FileId{});
+      names(holding.wants);
       intervals(holding.whole);
       maps(holding.have);
     }

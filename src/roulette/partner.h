@@ -20,6 +20,7 @@ struct Outstanding {
   wire::ChunkName chunk;
   Instant asked{};
   bool twice = false;  // another neighbour was asked for it too
+  bool told = false;   // it was on a want list since
 };
 
 // A chunk that a neighbour has asked for.
@@ -63,7 +64,7 @@ struct Partner {
   uint8_t any_out = 0;  // of the greeting's "any"
   uint8_t any_class = 0, any_classes = 1;
   Instant any_asked{};
-  bool dirty = false;  // `out` has grown since it was told
+  bool dirty = false;  // `out` has to be told
   Instant dirty_since{};
   Duration service = milliseconds(150);  // from request to arrival, moving average
   Instant last_data{};

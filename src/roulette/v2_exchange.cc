@@ -15,7 +15,8 @@ constexpr Duration kIdleSilenceMax = seconds(15);  // and else
 constexpr uint32_t kEnoughContacts = 6;
 constexpr Duration kSeekInterval = milliseconds(100);
 constexpr size_t kHoldingsRoom = 600;  // bytes of further objects in one CONTROL
-constexpr size_t kHoldingBytes = 10;   // of one, without intervals and maps
+constexpr size_t kHoldingBytes = 11;   // of one, without wants, intervals and maps
+constexpr size_t kWantsOfMore = 16;
 constexpr uint32_t kSeeksAtFullPace = 6;
 constexpr uint32_t kDoublingsMax = 2;
 constexpr uint8_t kGrantOnStall = 4;
@@ -50,12 +51,18 @@ wire::TradeState V2Exchange::state_for(Instant now, Neighbour& neighbour, const 
   if (object == nullptr) return state;
   state.file = object->id;
   partner.view(object->id).introduced = true;
-  for (const Outstanding& o : partner.out) {
-    if (o.file != object->id) continue;
-    if (state.wants.count >= wants_max || !state.wants.add(o.chunk)) break;
-  }
-  partner.dirty = false;
+  fill_wants(partner, object->id, wants_max, state.wants);
   return state;
+}
+
+void V2Exchange::fill_wants(Partner& partner, content::FileId file, size_t most,
+                            wire::ChunkNames<wire::kWantsMax>& wants) {
+  for (Outstanding& o : partner.out) {
+    if (o.file != file) continue;
+    if (wants.count >= most || !wants.add(o.chunk)) break;
+    o.told = true;
+  }
+  partner.dirty = std::ranges::any_of(partner.out, [](const Outstanding& o) { return !o.told; });
 }
 
 // The blocks that are fetched now, of which others may have and lack parts. Of an object with few
@@ -103,27 +110,48 @@ bool V2Exchange::send(Instant now, Neighbour& neighbour, Lane lane, const wire::
 void V2Exchange::send_control(Instant now, Neighbour& neighbour, bool with_holdings) {
   if (neighbour.token_out == 0) return;
   Partner& partner = *neighbour.partner;
-  // About each object that it is asked for; the one that is fetched first is told in any case.
+  // About each object of which it is asked something new; what is fetched first is told in any case.
+  const bool any_new =
+      std::ranges::any_of(partner.out, [](const Outstanding& o) { return !o.told; });
   std::vector<content::FileId> files;
   for (const Outstanding& o : partner.out) {
+    if (any_new && o.told && !with_holdings) continue;
     if (std::ranges::find(files, o.file) == files.end()) files.push_back(o.file);
   }
   if (const Object* first = current(); files.empty() && first != nullptr)
     files.push_back(first->id);
   if (files.empty()) files.push_back({});
-  for (const content::FileId file : files) {
-    Object* about = object(file);
-    wire::Control message;
-    message.state = state_for(now, neighbour, about, wire::kWantsMax);
-    const bool grown = about != nullptr && has_grown(*about, partner.view(file));
-    if (about != nullptr && !neighbour.is_seeder && (with_holdings || grown)) {
-      message.whole = whole_of(*about);
-      message.have = maps_of(*about);
-      partner.view(file).told = about->held;
-    }
-    if (file == files.front()) add_holdings(neighbour, message);
-    send(now, neighbour, Lane::kControl, message);
+  wire::Control message;
+  const Object* about = object(files.front());
+  message.state = state_for(now, neighbour, about, wire::kWantsMax);
+  const auto tells = [&](const Object& of) {
+    return !neighbour.is_seeder && (with_holdings || has_grown(of, partner.view(of.id)));
+  };
+  if (about != nullptr && tells(*about)) {
+    message.whole = whole_of(*about);
+    message.have = maps_of(*about);
+    partner.view(about->id).told = about->held;
   }
+  size_t room = kHoldingsRoom;
+  for (const Object& more : objects_) {
+    if (&more == about) continue;
+    const bool asked = std::ranges::find(files, more.id) != files.end();
+    if (!asked && !to_be_told(more, partner)) continue;
+    wire::Holding holding{more.id, {}, {}, {}};
+    if (asked ? tells(more) : !neighbour.is_seeder) {
+      holding.whole = whole_of(more);
+      holding.have = maps_of(more);
+      partner.view(more.id).told = more.held;
+    }
+    fill_wants(partner, more.id, kWantsOfMore, holding.wants);
+    const size_t size = kHoldingBytes + holding.wants.count * 4U + holding.whole.count * 8U +
+                        holding.have.size() * 35;
+    if (size > room || message.more.size() == wire::kHoldingsMax) break;
+    room -= size;
+    partner.view(more.id).introduced = true;
+    message.more.push_back(std::move(holding));
+  }
+  send(now, neighbour, Lane::kControl, message);
 }
 
 // It has not heard of it, or wants it and has not heard what we hold by now.
@@ -131,27 +159,6 @@ bool V2Exchange::to_be_told(const Object& object, const Partner& partner) {
   const View* view = partner.find_view(object.id);
   if (view == nullptr || !view->introduced) return object.active;
   return view->named && has_grown(object, *view);
-}
-
-// The other files of a page.
-void V2Exchange::add_holdings(Neighbour& neighbour, wire::Control& message) {
-  Partner& partner = *neighbour.partner;
-  size_t room = kHoldingsRoom;
-  for (const Object& object : objects_) {
-    if (object.id == message.state.file || !to_be_told(object, partner)) continue;
-    wire::Holding holding{object.id, {}, {}};
-    if (!neighbour.is_seeder) {
-      holding.whole = whole_of(object);
-      holding.have = maps_of(object);
-    }
-    const size_t size = kHoldingBytes + holding.whole.count * 8U + holding.have.size() * 35;
-    if (size > room || message.more.size() == wire::kHoldingsMax) break;
-    room -= size;
-    View& view = partner.view(object.id);
-    view.introduced = true;
-    view.told = object.held;
-    message.more.push_back(std::move(holding));
-  }
 }
 
 void V2Exchange::advance(Instant now) {

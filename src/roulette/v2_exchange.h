@@ -97,13 +97,16 @@ class V2Exchange final : public Exchange {
   Neighbour* promote(Instant now, const Endpoint& from, wire::Token token);
   void on_greeted(Instant now, Neighbour& from, const wire::Greeted& message);
   void on_control(Instant now, Neighbour& from, const wire::TradeState& state,
-                  const wire::Intervals& whole, const std::vector<wire::BlockMap>& have);
+                  const wire::Intervals& whole, const std::vector<wire::BlockMap>& have,
+                  const std::vector<wire::Holding>& more);
   void note_holding(Partner& partner, content::FileId file, const wire::Intervals& whole,
                     const std::vector<wire::BlockMap>& have);
   void on_piece(Instant now, Neighbour& from, const wire::Piece& message);
   void on_recommendation(Instant now, const wire::Recommendation& message);
   void on_introduce(Instant now, const wire::Introduce& message);
-  void read_state(Instant now, Neighbour& from, const wire::TradeState& state);
+  bool read_state(Instant now, Neighbour& from, const wire::TradeState& state);
+  void read_wants(Instant now, Partner& partner, content::FileId file,
+                  const wire::ChunkNames<wire::kWantsMax>& wants);
   void answer_referral_request(Instant now, const Neighbour& from);
   void tick(Instant now);
   void ask_introduction(Instant now, Neighbour& neighbour);
@@ -119,7 +122,8 @@ class V2Exchange final : public Exchange {
   [[nodiscard]] std::vector<wire::BlockMap> maps_of(const Object& object) const;
   [[nodiscard]] wire::Intervals whole_of(const Object& object) const;
   void send_control(Instant now, Neighbour& neighbour, bool with_holdings = true);
-  void add_holdings(Neighbour& neighbour, wire::Control& message);
+  static void fill_wants(Partner& partner, content::FileId file, size_t most,
+                         wire::ChunkNames<wire::kWantsMax>& wants);
   [[nodiscard]] static bool to_be_told(const Object& object, const Partner& partner);
   bool send(Instant now, Neighbour& neighbour, Lane lane, const wire::Message& message);
 

@@ -194,11 +194,23 @@ bool V2Exchange::send_piece(Instant now, Neighbour& neighbour, Object& object,
     object.blocks[chunk.block].held.reset(chunk.position);
     return false;
   }
-  constexpr size_t kFixed = wire::kHeaderSize + 25 + 6;  // the state's, and the piece's own
+  // What it was not told yet of our wants rides along, of another object if need be.
+  const Object* about = &object;
+  if (partner.dirty) {
+    const auto untold =
+        std::ranges::find_if(partner.out, [](const Outstanding& o) { return !o.told; });
+    const Object* asked = untold == partner.out.end() ? nullptr : find_object(untold->file);
+    if (asked != nullptr) about = asked;
+  }
+  constexpr size_t kFixed = wire::kHeaderSize + 25 + 6 + 8;  // the state's, and the piece's own
   const size_t spare = wire::kDatagramMax - kFixed - held.length;
   const size_t news_max = std::min<size_t>(4, spare / 4);
   wire::Piece message;
-  message.state = state_for(now, neighbour, &object, (spare - news_max * 4) / 4);
+  message.state = state_for(now, neighbour, about, (spare - news_max * 4) / 4);
+  if (about != &object) {
+    message.other = object.id;
+    partner.view(object.id).introduced = true;
+  }
   message.chunk = chunk;
   message.pushed = pushed;
   message.verified = held.verified;

@@ -18,10 +18,7 @@ bool V2Exchange::on_message(Instant now, Neighbour& from, const wire::Message& m
   if (const auto* piece = std::get_if<wire::Piece>(&message)) {
     on_piece(now, from, *piece);
   } else if (const auto* control = std::get_if<wire::Control>(&message)) {
-    for (const wire::Holding& more : control->more) {
-      note_holding(*from.partner, more.file, more.whole, more.have);
-    }
-    on_control(now, from, control->state, control->whole, control->have);
+    on_control(now, from, control->state, control->whole, control->have, control->more);
   } else if (const auto* greeted = std::get_if<wire::Greeted>(&message)) {
     on_greeted(now, from, *greeted);
   } else if (const auto* told = std::get_if<wire::Recommendation>(&message)) {
@@ -47,15 +44,20 @@ void V2Exchange::on_greeted(Instant now, Neighbour& from, const wire::Greeted& m
   core_.mark_proven(from);
   contacts_.forgive({from.endpoint.address.limit_prefix(), 0});
   if (first) partner.service = std::max(milliseconds(30), now - partner.born + milliseconds(20));
-  on_control(now, from, message.state, message.whole, message.have);
+  on_control(now, from, message.state, message.whole, message.have, {});
 }
 
 void V2Exchange::on_control(Instant now, Neighbour& from, const wire::TradeState& state,
-                            const wire::Intervals& whole, const std::vector<wire::BlockMap>& have) {
+                            const wire::Intervals& whole, const std::vector<wire::BlockMap>& have,
+                            const std::vector<wire::Holding>& more) {
   Partner& partner = *from.partner;
-  read_state(now, from, state);
+  const bool fresh = read_state(now, from, state);
   partner.strikes = 0;
   partner.told_us = true;
+  for (const wire::Holding& other : more) {
+    note_holding(partner, other.file, other.whole, other.have);
+    if (fresh) read_wants(now, partner, other.file, other.wants);
+  }
   if (state.file != content::FileId{}) note_holding(partner, state.file, whole, have);
   if (state.want_referrals) answer_referral_request(now, from);
   pull(now);
@@ -76,28 +78,35 @@ void V2Exchange::note_holding(Partner& partner, content::FileId file, const wire
   for (const wire::BlockMap& map : have) view.have.add(map.block, {map.bits});
 }
 
-// What every datagram of a trader tells.
-void V2Exchange::read_state(Instant now, Neighbour& from, const wire::TradeState& state) {
+// What every datagram of a trader tells. False when a later one has come before it.
+bool V2Exchange::read_state(Instant now, Neighbour& from, const wire::TradeState& state) {
   Partner& partner = *from.partner;
-  if (!partner.hear(now, state, from.account.sent)) return;
+  if (!partner.hear(now, state, from.account.sent)) return false;
   if (partner.queueing_at == now) estimate_.on_delay(partner.queueing);
-  Object* about = object(state.file);
+  read_wants(now, partner, state.file, state.wants);
+  return true;
+}
+
+// All that it wants of this object.
+void V2Exchange::read_wants(Instant now, Partner& partner, content::FileId file,
+                            const wire::ChunkNames<wire::kWantsMax>& wants) {
+  Object* about = object(file);
   if (about == nullptr) return;
   std::vector<Wanted> before = std::move(partner.wanted);
   partner.wanted.clear();
   for (const Wanted& old : before) {
-    if (old.file != state.file) partner.wanted.push_back(old);
+    if (old.file != file) partner.wanted.push_back(old);
   }
-  View& view = partner.view(state.file);
+  View& view = partner.view(file);
   view.named = true;
-  for (const wire::ChunkName chunk : state.wants.span()) {
+  for (const wire::ChunkName chunk : wants.span()) {
     if (chunk.block >= about->blocks.size() ||
         !about->blocks[chunk.block].held.test(chunk.position))
       continue;
-    if (partner.on_its_way(now, state.file, chunk)) continue;
+    if (partner.on_its_way(now, file, chunk)) continue;
     const auto old = std::ranges::find_if(
-        before, [&](const Wanted& w) { return w.file == state.file && w.chunk == chunk; });
-    partner.wanted.push_back({state.file, chunk, old == before.end() ? now : old->since});
+        before, [&](const Wanted& w) { return w.file == file && w.chunk == chunk; });
+    partner.wanted.push_back({file, chunk, old == before.end() ? now : old->since});
     view.have.remove(chunk);
   }
 }
@@ -114,13 +123,13 @@ void V2Exchange::on_piece(Instant now, Neighbour& from, const wire::Piece& messa
   partner.strikes = 0;
   partner.last_data = now;
   count_arrival(now, length + kPieceOverhead);
-  View& view = partner.view(message.state.file);
+  View& view = partner.view(message.file());
   for (const wire::ChunkName chunk : message.news.span()) view.have.add(chunk);
   view.have.add(message.chunk);
-  const Early piece{from.id,          message.state.file,
+  const Early piece{from.id,          message.file(),
                     message.chunk,    message.pushed,
                     message.verified, {message.bytes.begin(), message.bytes.end()}};
-  const bool known = downloads_.store_of(message.state.file) != nullptr;
+  const bool known = downloads_.store_of(message.file()) != nullptr;
   if (!known && link_.busy() && early_.size() < kEarlyMax) {
     partner.got += length;
     settle_arrival(now, from, piece.file, piece.chunk, piece.pushed);

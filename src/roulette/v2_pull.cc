@@ -151,7 +151,7 @@ bool V2Exchange::ask_one(Instant now, int64_t& room, bool also_pushable) {
           position = from.minus(known_elsewhere(wanted.id, block, total)).pick(core_.rng);
         if (!position) position = from.pick(core_.rng);
         if (!position) break;
-        partner.out.push_back({wanted.id, {block, *position}, now, false});
+        partner.out.push_back({wanted.id, {block, *position}, now, false, false});
         wanted.blocks[block].flying.set(*position);
         if (!partner.dirty) partner.dirty_since = now;
         partner.dirty = true;
@@ -246,7 +246,7 @@ void V2Exchange::flush(Instant now) {
       const bool starving = partner.out.front().asked == partner.dirty_since;
       const Duration hold = carried ? kHold : starving ? Duration{} : kHold / 2;
       const auto fresh = static_cast<size_t>(std::ranges::count_if(
-          partner.out, [&](const Outstanding& o) { return o.asked >= partner.dirty_since; }));
+          partner.out, [&](const Outstanding& o) { return !o.told; }));
       if (now - partner.dirty_since < hold && fresh < kHoldChunks) continue;
     }
     send_control(now, neighbour, /*with_holdings=*/false);
@@ -412,7 +412,7 @@ void V2Exchange::endgame(Instant now) {
         }
         slow->partner->out[i].twice = true;
         if (best == nullptr) continue;
-        best->partner->out.push_back({late.file, late.chunk, now, true});
+        best->partner->out.push_back({late.file, late.chunk, now, true, false});
         if (best->is_seeder) --best->partner->grant;
         if (!best->partner->dirty) best->partner->dirty_since = now;
         best->partner->dirty = true;

@@ -69,7 +69,9 @@ class V2Seeder final : public SeederProfile {
   void on_join(Instant now, const Endpoint& from, const wire::Join& message, size_t size);
   void on_greet(Instant now, const Endpoint& from, const wire::Greet& message);
   void on_neighbour(Instant now, const Endpoint& from, const wire::Datagram& datagram);
-  void on_state(Instant now, Neighbour& from, const wire::TradeState& state);
+  void on_control(Instant now, Neighbour& from, const wire::Control& message);
+  void queue_wanted(Instant now, Neighbour& from, content::FileId file,
+                    const wire::ChunkNames<wire::kWantsMax>& wants);
   void on_bye(Instant now, Neighbour& from, const wire::Bye& message);
   void on_introduce(Instant now, const Endpoint& from, const wire::Introduce& message);
   void send_manifest(Instant now, const Endpoint& to, wire::Token token, uint16_t request,
@@ -463,7 +465,7 @@ void V2Seeder::on_neighbour(Instant now, const Endpoint& from, const wire::Datag
   if (!core_.accept_path(now, *neighbour, from)) return;
   neighbour->heard = now;
   if (const auto* control = std::get_if<wire::Control>(&datagram.message)) {
-    on_state(now, *neighbour, control->state);
+    on_control(now, *neighbour, *control);
   } else if (const auto* request = std::get_if<wire::ManifestRequest>(&datagram.message)) {
     send_manifest(now, from, neighbour->token_out, request->request, request->path);
   } else if (const auto* digests = std::get_if<wire::DigestRequest>(&datagram.message)) {
@@ -477,25 +479,32 @@ void V2Seeder::on_neighbour(Instant now, const Endpoint& from, const wire::Datag
   }
 }
 
+void V2Seeder::on_control(Instant now, Neighbour& from, const wire::Control& message) {
+  if (!from.partner->hear(now, message.state, from.account.sent)) return;
+  if (message.state.want_referrals) refer(now, from);
+  queue_wanted(now, from, message.state.file, message.state.wants);
+  for (const wire::Holding& more : message.more) queue_wanted(now, from, more.file, more.wants);
+}
+
 // Its want list is absolute: what is on it, not on its way and not queued yet, is queued.
-void V2Seeder::on_state(Instant now, Neighbour& from, const wire::TradeState& state) {
-  Partner& partner = *from.partner;
-  if (!partner.hear(now, state, from.account.sent)) return;
-  if (state.want_referrals) refer(now, from);
-  if (state.file == content::FileId{}) return;
-  const auto geometry = catalog_.object(state.file);
+void V2Seeder::queue_wanted(Instant now, Neighbour& from, content::FileId file,
+                            const wire::ChunkNames<wire::kWantsMax>& wants) {
+  if (file == content::FileId{}) return;
+  const auto geometry = catalog_.object(file);
   if (!geometry) return core_.drop(Drop::kUnknownFile);
-  for (const wire::ChunkName chunk : state.wants.span()) {
+  Partner& partner = *from.partner;
+  partner.view(file).named = true;
+  for (const wire::ChunkName chunk : wants.span()) {
     if (chunk.block >= geometry->block_count() ||
         chunk.position >= geometry->block_size(chunk.block)) {
       core_.drop(Drop::kBadChunk);
       continue;
     }
-    if (partner.on_its_way(now, state.file, chunk) || queue_.size() >= kQueueMax) continue;
+    if (partner.on_its_way(now, file, chunk) || queue_.size() >= kQueueMax) continue;
     const bool queued = std::ranges::any_of(queue_, [&](const QueuedChunk& q) {
-      return q.to == from.id && q.file == state.file && q.chunk == chunk;
+      return q.to == from.id && q.file == file && q.chunk == chunk;
     });
-    if (!queued) queue_.push_back({from.id, state.file, chunk, false});
+    if (!queued) queue_.push_back({from.id, file, chunk, false});
   }
 }
 

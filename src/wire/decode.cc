@@ -324,6 +324,7 @@ Control get_control(Reader& in) {
     Holding holding;
     holding.file = FileId{in.u64()};
     if (holding.file == FileId{} || m.more.size() == kHoldingsMax) in.fail();
+    holding.wants = get_names<kWantsMax>(in);
     holding.whole = get_intervals(in);
     holding.have = get_block_maps(in);
     m.more.push_back(std::move(holding));
@@ -337,10 +338,14 @@ Piece get_piece(Reader& in) {
   m.chunk.block = in.u16();
   m.chunk.position = in.u8();
   const uint8_t flags = in.u8();
-  if (flags > 3) in.fail();
+  if (flags > 7) in.fail();
   m.pushed = (flags & 1) != 0;
   m.verified = (flags & 2) != 0;
   m.grant = in.u8();
+  if ((flags & 4) != 0) {
+    m.other = FileId{in.u64()};
+    if (m.other == FileId{} || m.other == m.state.file) in.fail();
+  }
   m.news = get_names<kNewsMax>(in);
   m.bytes = in.take(in.remaining());
   if (m.bytes.empty() || m.bytes.size() > content::kChunkSizeMax) in.fail();

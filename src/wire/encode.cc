@@ -233,6 +233,7 @@ struct Body {
     put(out, m.have);
     for (const Holding& holding : m.more) {
       out.u64(static_cast<uint64_t>(holding.file));
+      put(out, holding.wants.span());
       put(out, holding.whole);
       put(out, holding.have);
     }
@@ -241,8 +242,10 @@ struct Body {
     put(out, m.state);
     out.u16(m.chunk.block);
     out.u8(m.chunk.position);
-    out.u8(static_cast<uint8_t>((m.pushed ? 1 : 0) | (m.verified ? 2 : 0)));
+    const bool other = m.other != FileId{};
+    out.u8(static_cast<uint8_t>((m.pushed ? 1 : 0) | (m.verified ? 2 : 0) | (other ? 4 : 0)));
     out.u8(m.grant);
+    if (other) out.u64(static_cast<uint64_t>(m.other));
     put(out, m.news.span());
     out.bytes(m.bytes);
   }

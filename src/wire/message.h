@@ -318,9 +318,11 @@ struct Greeted {
   Intervals whole;                    // blocks held whole
   std::vector<BlockMap> have;
 };
-// What is held of one object. Naming one of which nothing is held says that it is wanted.
+// One more object: what is asked for, and what is held. Naming one of which nothing is held says
+// that it is wanted.
 struct Holding {
   FileId file{};                      // never 0
+  ChunkNames<kWantsMax> wants;        // all that the receiver is asked for
   Intervals whole;
   std::vector<BlockMap> have;
 };
@@ -331,13 +333,16 @@ struct Control {
   std::vector<Holding> more;          // of other objects, at most kHoldingsMax
 };
 struct Piece {
-  TradeState state;                   // of `file`, as the chunk
+  TradeState state;
+  FileId other{};                     // the chunk's object when it is not the state's; else 0
   ChunkName chunk;
   bool pushed = false;                // not asked for
   bool verified = false;              // the sender has verified its MetaChunk or block
   ChunkNames<kNewsMax> news;          // chunks that the sender got lately
   uint8_t grant = 0;                  // of a seeder: so many more may be asked of it
   std::span<const uint8_t> bytes;
+  // What the chunk and the news are of.
+  [[nodiscard]] FileId file() const { return other != FileId{} ? other : state.file; }
 };
 // Seeder to peer: this newcomer was told of you; greet it, so that both NATs open.
 struct Introduce {

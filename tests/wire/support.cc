@@ -237,7 +237,7 @@ struct FieldsOf {
     Json out = {{"state", json_of(m.state)}, {"whole", json_of(m.whole)},
                 {"have", json_of(m.have)}};
     for (const Holding& h : m.more) {
-      out["more"].push_back({{"file", hex_of(h.file)},
+      out["more"].push_back({{"file", hex_of(h.file)}, {"wants", json_of(h.wants)},
                              {"whole", json_of(h.whole)}, {"have", json_of(h.have)}});
     }
     return out;
@@ -245,7 +245,8 @@ struct FieldsOf {
   Json operator()(const Piece& m) const {
     return {{"state", json_of(m.state)}, {"chunk", {m.chunk.block, m.chunk.position}},
             {"pushed", m.pushed}, {"verified", m.verified}, {"grant", m.grant},
-            {"news", json_of(m.news)}, {"bytes", to_hex(m.bytes)}};
+            {"news", json_of(m.news)}, {"bytes", to_hex(m.bytes)},
+            {"other", hex_of(m.other)}};
   }
   Json operator()(const Introduce& m) const {
     return {{"endpoint", m.endpoint.to_string()}, {"name", hex_of(m.name)}};
@@ -295,7 +296,8 @@ std::optional<Message> trading_message_of(const std::string& type, const Json& f
     out.whole = intervals_of(f.at("whole"));
     out.have = maps_of(f.at("have"));
     for (const Json& h : f.value("more", Json::array())) {
-      out.more.push_back({file_of(h.at("file")), intervals_of(h.at("whole")),
+      out.more.push_back({file_of(h.at("file")), names_of<kWantsMax>(h.at("wants")),
+                          intervals_of(h.at("whole")),
                           maps_of(h.at("have"))});
     }
     return out;
@@ -307,6 +309,7 @@ std::optional<Message> trading_message_of(const std::string& type, const Json& f
     out.pushed = f.at("pushed").get<bool>();
     out.verified = f.at("verified").get<bool>();
     out.news = names_of<kNewsMax>(f.at("news"));
+    if (f.contains("other")) out.other = file_of(f.at("other"));
     out.grant = u8("grant");
     out.bytes = bytes;
     return out;

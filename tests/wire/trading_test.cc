@@ -282,7 +282,9 @@ class Drawn {
         Control out{state(), intervals(), maps(), {}};
         out.state.wants.count = std::min<uint8_t>(out.state.wants.count, 16);
         for (uint64_t n = rng_.below(3); n > 0; --n) {
-          out.more.push_back({content::FileId{1 + rng_.below(1000)}, intervals(), maps()});
+          Holding more{content::FileId{1 + rng_.below(1000)}, {}, intervals(), maps()};
+          fill(more.wants, 3);
+          out.more.push_back(more);
         }
         return out;
       }
@@ -298,7 +300,9 @@ class Drawn {
         out.state.wants.count = std::min<uint8_t>(out.state.wants.count, 2);
         fill(out.news, 1);
         bytes_.resize(1 + rng_.below(content::kChunkSizeMax));
-        const size_t room = kDatagramMax - (kHeaderSize + 30 + 8 + 4);
+        if (coin()) out.other = content::FileId{1 + rng_.below(1000)};
+        if (out.other == out.state.file) out.other = {};
+        const size_t room = kDatagramMax - (kHeaderSize + 30 + 8 + 4 + 8);
         bytes_.resize(std::min(bytes_.size(), room));
         for (uint8_t& byte : bytes_) byte = u8();
         out.bytes = bytes_;
