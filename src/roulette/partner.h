@@ -92,6 +92,7 @@ struct Partner {
   Instant last_sent{};
   bool ask_referrals = false;
   bool introduced = false;  // the seeder was asked to
+  bool newcomer = false;    // it came by a ticket, so it has just been admitted
   // Manifests that it asked for and that we had not: it gets them when they come.
   struct Awaited {
     uint16_t request = 0;  // as in MANIFEST REQUEST; 0: asked by GREET

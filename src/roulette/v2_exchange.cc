@@ -9,7 +9,7 @@
 namespace fb::roulette {
 namespace {
 
-constexpr Duration kPaysWithin = milliseconds(600);  // or it is taken for a free rider
+constexpr Duration kPaysWithin = seconds(1);  // or it is taken for a free rider
 constexpr Duration kIntroduceAfter = milliseconds(250);
 constexpr Duration kIdleSilenceMax = seconds(15);  // and else
 constexpr uint32_t kEnoughContacts = 6;
@@ -110,7 +110,7 @@ bool V2Exchange::send(Instant now, Neighbour& neighbour, Lane lane, const wire::
 void V2Exchange::send_control(Instant now, Neighbour& neighbour, bool with_holdings) {
   if (neighbour.token_out == 0) return;
   Partner& partner = *neighbour.partner;
-  // About each object of which it is asked something new; what is fetched first is told in any case.
+  // About each object of which it is asked something new; what is fetched first, in any case.
   const bool any_new =
       std::ranges::any_of(partner.out, [](const Outstanding& o) { return !o.told; });
   std::vector<content::FileId> files;
@@ -176,7 +176,7 @@ void V2Exchange::tick(Instant now) {
   for (const auto& owned : core_.neighbours()) {
     Neighbour& neighbour = *owned;
     Partner& partner = *neighbour.partner;
-    const bool took = neighbour.account.sent > 0 && partner.got == 0;
+    const bool took = partner.acknowledged > 0 && partner.got == 0;
     if (took && now - partner.born > kPaysWithin) ++riders;
     Instant oldest = Instant::never();
     if (!partner.out.empty()) oldest = partner.out.front().asked;

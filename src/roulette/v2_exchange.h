@@ -191,6 +191,7 @@ class V2Exchange final : public Exchange {
   uint8_t epoch_ = 0;
   Instant epoch_at_{};
   uint8_t farewell_ = 255;
+  bool wary_ = false;  // the seeder has seen many who do not give
   uint8_t salt_;
   BlockBits pushable_;  // positions that are left to who pushes
   bool admitted_ = false;

@@ -18,7 +18,8 @@ constexpr uint64_t kFewHeld = 30;         // else
 constexpr uint32_t kPushesOutTotal = 12;  // of few neighbours, each may have more
 
 constexpr Duration kHeardLately = milliseconds(400);
-constexpr uint32_t kRidersFew = 2;
+constexpr uint32_t kRidersFew = 2;    // of our neighbours, and
+constexpr uint32_t kRidersShare = 4;  // more than one in so many
 constexpr Duration kAnnounceAfter = milliseconds(40);
 constexpr uint32_t kAnnouncedAtOnce = 3;
 constexpr uint64_t kNewcomerChunks = 8;  // who holds fewer is one
@@ -46,9 +47,11 @@ bool V2Exchange::may_give(Instant now, const Neighbour& neighbour, uint64_t byte
   if (!neighbour.proven || neighbour.token_out == 0 || neighbour.is_seeder) return false;
   ByteCount limit = tab();
   if (neighbour.partner->got == 0) {
-    const bool strict = riders_ >= kRidersFew;
-    limit = {std::max(strict ? 0 : core_.config.v2.stranger_tab.bytes, bytes)};
-    const uint64_t reserve = strict ? core_.config.upload_promise.bytes / 2 : 0;
+    const bool strict =
+        wary_ || (riders_ >= kRidersFew && riders_ * kRidersShare > degree());
+    const bool lends = neighbour.partner->newcomer && !strict;
+    limit = {std::max(lends ? core_.config.v2.stranger_tab.bytes : 0, bytes)};
+    const uint64_t reserve = core_.config.upload_promise.bytes / 2;
     if (core_.ledger.sent() + bytes + reserve >
         core_.ledger.received() + core_.config.upload_promise.bytes) {
       return false;

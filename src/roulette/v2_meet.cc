@@ -18,6 +18,7 @@ void V2Exchange::on_admitted(Instant now, const wire::Message& message) {
   epoch_ = admit.epoch;
   epoch_at_ = now;
   farewell_ = admit.farewell;
+  wary_ = admit.wary;
   if (!admitted_) {
     admitted_ = true;
     last_progress_ = last_seek_ = last_repair_ = now;
@@ -186,6 +187,7 @@ Neighbour* V2Exchange::on_greet(Instant now, const Endpoint& from, wire::Token t
       return nullptr;
     }
     known = meet(now, from, message.name);
+    known->partner->newcomer = true;
   }
   // Both called, or it calls again. Under our mere name only who was greeted by us is believed, and
   // proves itself by our token in its answer. Who has proved itself already is not to be cut off by

@@ -319,6 +319,9 @@ void V2Exchange::take(Instant now, Neighbour& from, const Early& piece) {
   settle_arrival(now, from, piece.file, piece.chunk, piece.pushed);
   Download* download = downloads_.fetching(piece.file);
   Object* of = object(piece.file);
+  if (download == nullptr && of != nullptr && !piece.pushed) {
+    from.partner->got += length;  // it did what it was asked, before the object was whole
+  }
   if (download == nullptr || of == nullptr) return useless(Drop::kUnknownFile);
   const content::Geometry& geometry = of->geometry;
   if (piece.chunk.block >= of->blocks.size() ||

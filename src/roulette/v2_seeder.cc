@@ -1,25 +1,8 @@
-// Profile v2's seeder: admits newcomers in the order they came, names them neighbours, and spends
-// what is left of its uplink on chunks that the swarm has seen least of.
-//
-// Joins come before data, but for a cold start. A stranger costs a place in a bounded queue and an
-// answer of at most three times its JOIN; what it gets is a ticket by which it proves its address.
-// Who has done so is listed, and named to those who come after it.
-#include <algorithm>
-#include <array>
-#include <deque>
-#include <functional>
-#include <unordered_map>
-#include <utility>
-#include <vector>
+// Profile v2's seeder, admitting: who is let in, and whom it is told of.
+#include "roulette/v2_seeder.h"
 
-#include "roulette/core.h"
-#include "roulette/fresh_chunks.h"
-#include "roulette/recent_rates.h"
-#include "roulette/seeder_desk.h"
-#include "roulette/seeder_profile.h"
-#include "roulette/ticket.h"
-#include "roulette/uplink.h"
-#include "roulette/v2_seeder_tables.h"
+#include <algorithm>
+#include <utility>
 
 namespace fb::roulette {
 namespace {
@@ -29,103 +12,21 @@ constexpr Duration kHeardLately = seconds(3);
 constexpr size_t kContactsFew = 3;       // also for who comes again
 constexpr double kJoinShare = 0.95;      // of the bytes an arrival, for its admission
 constexpr double kFarewellRateMax = 60;  // of BYE, a second
-constexpr double kManifestShare = 0.15;   // of the uplink; contacts have it too
-constexpr double kManifestBytes = 600;    // about
-constexpr double kFirstMany = 8;          // of those without contacts, a second
-constexpr double kGrantRateMax = 150;    // joins a second; above, nobody asks us
+constexpr double kManifestShare = 0.15;  // of the uplink; contacts have it too
+constexpr double kManifestBytes = 600;   // about
+constexpr double kFirstMany = 8;         // of those without contacts, a second
 constexpr double kTicketRateMax = 450;   // joins a second that may be listed
 constexpr double kTokenRateMax = 100;    // joins a second that get a token of ours
-constexpr size_t kQueueMax = 16;         // chunks
-constexpr uint32_t kGrantMax = 16;
-constexpr Duration kIdle = milliseconds(20);
-constexpr Duration kInjectGap = milliseconds(60);  // between two unasked chunks to one peer
-constexpr double kInjectAge = 0.6;                 // of a lifetime
+// Visitors who are here for so long when others have come and gone do not give, or get nothing for
+// it. Where there are several, and more than one in so many, the others are told.
+constexpr Duration kLateAtLeast = seconds(5);
+constexpr size_t kLateFew = 4;
+constexpr size_t kLateShare = 10;
 constexpr Duration kReferralInterval = milliseconds(450);
 constexpr double kReferralShare = 0.08;  // of the uplink
 constexpr double kLifetimeWeight = 0.02;
 
-class V2Seeder final : public SeederProfile {
- public:
-  V2Seeder(const SeederOptions& options, content::SiteCatalog& site, Transport& transport)
-      : seeder_(options.seeder),
-        catalog_(site),
-        core_(options.config, options.secret, options.choice_seed, /*token_prefix=*/0, transport),
-        desk_(core_, site),
-        fresh_(site, core_.rng, options.config.v2.repair),
-        uplink_(options.config.uplink, options.config.v2.backlog),
-        own_key_(ticket_key(core_.secret.next(), core_.secret.next())) {
-    core_.pacer.set_rate({}, {});  // paced here
-  }
-
-  void receive(Instant now, const Endpoint& from, std::span<const uint8_t> bytes) override;
-  void advance(Instant now) override;
-  [[nodiscard]] Instant next_deadline() const override;
-  void set_uplink(Instant now, BitRate uplink) override { uplink_.set_rate(now, uplink); }
-  void close(Instant now) override;
-  [[nodiscard]] NodeStats stats() const override { return core_.counted(); }
-  [[nodiscard]] Footprint footprint() const override { return {core_.neighbours().size(), 0, 0}; }
-
- private:
-  void on_join(Instant now, const Endpoint& from, const wire::Join& message, size_t size);
-  void on_greet(Instant now, const Endpoint& from, const wire::Greet& message);
-  void on_neighbour(Instant now, const Endpoint& from, const wire::Datagram& datagram);
-  void on_control(Instant now, Neighbour& from, const wire::Control& message);
-  void queue_wanted(Instant now, Neighbour& from, content::FileId file,
-                    const wire::ChunkNames<wire::kWantsMax>& wants);
-  void on_bye(Instant now, Neighbour& from, const wire::Bye& message);
-  void on_introduce(Instant now, const Endpoint& from, const wire::Introduce& message);
-  void send_manifest(Instant now, const Endpoint& to, wire::Token token, uint16_t request,
-                     const std::string& path);
-  void admit(Instant now);
-  void serve(Instant now);
-  bool inject(Instant now);
-  bool send_piece(Instant now, const QueuedChunk& queued);
-  [[nodiscard]] std::optional<content::FileId> wanted_by(const Neighbour& visitor);
-  void push(Instant now, Neighbour& to, uint32_t count, bool first);
-  void refer(Instant now, Neighbour& to);
-  void recommend(Instant now, Neighbour& to, uint64_t path, size_t count);
-  void remove(Instant now, Neighbour& neighbour);
-  void forget_old(Instant now);
-  bool make_room(Instant now);
-  [[nodiscard]] std::vector<const Listed*> choose(Instant now, uint64_t path, wire::Token newcomer,
-                                                  size_t count);
-  [[nodiscard]] double join_rate(Instant now) { return join_times_.in_last_second(now); }
-  [[nodiscard]] uint8_t epoch(Instant now) const {
-    return static_cast<uint8_t>(now.ns / kTicketEpoch.ns);
-  }
-  [[nodiscard]] uint32_t grant(double rate) const;
-  [[nodiscard]] double bytes_per_second() const {
-    return uplink_.rate().limited() ? static_cast<double>(uplink_.rate().bits_per_second) / 8 : 1e9;
-  }
-  bool send(Instant now, const Endpoint& to, wire::Token token, Lane lane,
-            const wire::Message& message);
-  bool send(Instant now, Neighbour& to, Lane lane, const wire::Message& message) {
-    return send(now, to.endpoint, to.token_out, lane, message);
-  }
-
-  SeederConfig seeder_;
-  content::SiteCatalog& catalog_;
-  Core core_;
-  SeederDesk desk_;
-  FreshChunks fresh_;
-  Uplink uplink_;
-  TicketKey own_key_;
-  std::deque<WaitingJoin> joins_;
-  RecentTimes join_times_, asked_;  // asked_: whom we told to ask us for the manifest
-  std::deque<Admitted> admitted_;               // latest last
-  std::deque<Listed> listed_;                   // oldest first; those gone stay until they are old
-  std::unordered_map<uint32_t, Instant> gone_;  // looked up only
-  std::deque<QueuedChunk> queue_;
-  RecentTimes pushes_;
-  std::vector<NeighbourId> unserved_;  // newest last
-  RecentRates up_rates_, down_rates_;  // of those who left
-  Duration lifetime_ = seconds(2);
-  uint64_t data_bytes_ = 0, join_bytes_ = 0, data_sent_ = 0;
-  double referral_tokens_ = 0;
-  Instant referral_tokens_at_{};
-  Instant next_idle_ = Instant::never();
-  Instant next_sweep_ = Instant::never();
-};
+}  // namespace
 
 bool V2Seeder::send(Instant now, const Endpoint& to, wire::Token token, Lane lane,
                     const wire::Message& message) {
@@ -195,11 +96,6 @@ void V2Seeder::send_manifest(Instant now, const Endpoint& to, wire::Token token,
   uplink_.on_sent(now, core_.accepted_bytes() - before);
 }
 
-uint32_t V2Seeder::grant(double rate) const {
-  if (rate > kGrantRateMax || queue_.size() >= kQueueMax) return 0;
-  return std::min(kGrantMax, static_cast<uint32_t>((kQueueMax - queue_.size()) / 2));
-}
-
 // At random among those who are young enough to stay for a while.
 std::vector<const Listed*> V2Seeder::choose(Instant now, uint64_t path, wire::Token newcomer,
                                             size_t count) {
@@ -252,6 +148,7 @@ void V2Seeder::admit(Instant now) {
   wire::Admit message;
   message.epoch = epoch(now);
   message.polluted = desk_.polluted(now);
+  message.wary = wary_;
   message.up = up_rates_.median();
   message.down = down_rates_.median();
   const uint64_t path = std::hash<std::string_view>{}(newcomer.path);
@@ -352,108 +249,6 @@ void V2Seeder::on_greet(Instant now, const Endpoint& from, const wire::Greet& me
   }
 }
 
-// What it has come for; nothing when that was long ago.
-std::optional<content::FileId> V2Seeder::wanted_by(const Neighbour& visitor) {
-  const auto admitted =
-      std::ranges::find(admitted_.rbegin(), admitted_.rend(), visitor.name, &Admitted::name);
-  if (admitted == admitted_.rend()) return {};
-  return catalog_.first_object(admitted->path_text);
-}
-
-void V2Seeder::push(Instant now, Neighbour& to, uint32_t count, bool first) {
-  const auto object = wanted_by(to);
-  if (!object) return;
-  for (uint32_t i = 0; i < count; ++i) {
-    const auto chunk = fresh_.next(*object, *to.partner);
-    if (!chunk) return;
-    to.partner->view(*object).have.add(*chunk);
-    const QueuedChunk queued{to.id, *object, *chunk, false};
-    if (first) {
-      pushes_.add(now);
-      queue_.push_front(queued);
-    } else {
-      queue_.push_back(queued);
-    }
-  }
-  if (count > 0) std::erase(unserved_, to.id);
-}
-
-// With nothing to do: to the newest that got nothing yet, else to somebody young.
-bool V2Seeder::inject(Instant now) {
-  Neighbour* chosen = nullptr;
-  while (chosen == nullptr && !unserved_.empty()) {
-    Neighbour* newest = core_.find(unserved_.back());
-    unserved_.pop_back();
-    if (newest != nullptr && now - newest->partner->born < scale(lifetime_, 0.4)) chosen = newest;
-  }
-  for (int tries = 0; chosen == nullptr && tries < 6 && !listed_.empty(); ++tries) {
-    const Listed& one = listed_[core_.rng.below(listed_.size())];
-    Neighbour* candidate = core_.find(one.id);
-    if (candidate == nullptr) continue;
-    const content::Geometry* latest = fresh_.latest();
-    const bool spread = latest != nullptr && data_sent_ * 10 > uint64_t{latest->chunk_count()} * 13;
-    if (spread && now - one.at > scale(lifetime_, kInjectAge)) continue;
-    if (now - candidate->partner->last_sent < kInjectGap) continue;
-    chosen = candidate;
-  }
-  if (chosen == nullptr) return false;
-  const auto object = wanted_by(*chosen);
-  if (!object) return false;
-  const auto chunk = fresh_.next(*object, *chosen->partner);
-  if (!chunk) return false;
-  chosen->partner->view(*object).have.add(*chunk);
-  queue_.push_back({chosen->id, *object, *chunk, true});
-  return true;
-}
-
-bool V2Seeder::send_piece(Instant now, const QueuedChunk& queued) {
-  Neighbour* to = core_.find(queued.to);
-  const auto geometry = catalog_.object(queued.file);
-  if (to == nullptr || !geometry) return false;
-  Partner& partner = *to->partner;
-  std::array<uint8_t, content::kChunkSizeMax> bytes;
-  const uint32_t id = geometry->id_at(queued.chunk.block, queued.chunk.position);
-  const size_t length = catalog_.read_chunk(queued.file, id, bytes);
-  if (length == 0) {
-    core_.drop(Drop::kSourceGone);
-    return false;
-  }
-  wire::Piece message;
-  partner.fill(now, message.state);
-  message.state.file = queued.file;
-  message.chunk = queued.chunk;
-  message.pushed = queued.pushed;
-  message.verified = true;
-  message.grant = static_cast<uint8_t>(grant(join_rate(now) + static_cast<double>(joins_.size())));
-  message.bytes = std::span(bytes).first(length);
-  if (!send(now, *to, Lane::kData, message)) return false;
-  partner.note_sent({message.state.sequence, queued.file, queued.chunk, queued.pushed, now});
-  partner.last_sent = now;
-  to->account.sent += length;
-  core_.stats.chunk_bytes_sent += length;
-  data_bytes_ += length;
-  ++data_sent_;
-  return true;
-}
-
-void V2Seeder::serve(Instant now) {
-  while (uplink_.ready(now)) {
-    const content::Geometry* latest = fresh_.latest();
-    const bool cold = latest != nullptr && core_.neighbours().size() > 8 &&
-                      data_sent_ * 10 < uint64_t{latest->chunk_count()} * 13;
-    const bool data_first = cold && join_bytes_ > data_bytes_ && (!queue_.empty() || inject(now));
-    if (!joins_.empty() && !data_first) {
-      admit(now);
-      continue;
-    }
-    if (queue_.empty() && !inject(now)) break;
-    const QueuedChunk next = queue_.front();
-    queue_.pop_front();
-    send_piece(now, next);
-  }
-  next_idle_ = core_.neighbours().empty() ? Instant::never() : now + kIdle;
-}
-
 void V2Seeder::on_neighbour(Instant now, const Endpoint& from, const wire::Datagram& datagram) {
   Neighbour* neighbour = core_.find_by_token(datagram.header.to);
   if (const auto* challenge = std::get_if<wire::PathChallenge>(&datagram.message)) {
@@ -484,28 +279,6 @@ void V2Seeder::on_control(Instant now, Neighbour& from, const wire::Control& mes
   if (message.state.want_referrals) refer(now, from);
   queue_wanted(now, from, message.state.file, message.state.wants);
   for (const wire::Holding& more : message.more) queue_wanted(now, from, more.file, more.wants);
-}
-
-// Its want list is absolute: what is on it, not on its way and not queued yet, is queued.
-void V2Seeder::queue_wanted(Instant now, Neighbour& from, content::FileId file,
-                            const wire::ChunkNames<wire::kWantsMax>& wants) {
-  if (file == content::FileId{}) return;
-  const auto geometry = catalog_.object(file);
-  if (!geometry) return core_.drop(Drop::kUnknownFile);
-  Partner& partner = *from.partner;
-  partner.view(file).named = true;
-  for (const wire::ChunkName chunk : wants.span()) {
-    if (chunk.block >= geometry->block_count() ||
-        chunk.position >= geometry->block_size(chunk.block)) {
-      core_.drop(Drop::kBadChunk);
-      continue;
-    }
-    if (partner.on_its_way(now, file, chunk) || queue_.size() >= kQueueMax) continue;
-    const bool queued = std::ranges::any_of(queue_, [&](const QueuedChunk& q) {
-      return q.to == from.id && q.file == file && q.chunk == chunk;
-    });
-    if (!queued) queue_.push_back({from.id, file, chunk, false});
-  }
 }
 
 // Neighbours for somebody who stalls; joins come first, and nobody gets them by the dozen.
@@ -575,9 +348,14 @@ bool V2Seeder::make_room(Instant now) {
 void V2Seeder::forget_old(Instant now) {
   const bool many = join_rate(now) > kTokenRateMax;
   const Duration stays = scale(lifetime_, many ? 1.5 : 4) + milliseconds(500);
+  size_t here = 0;
+  size_t late = 0;
   std::erase_if(listed_, [&](const Listed& one) {
     Neighbour* neighbour = core_.find(one.id);
     if (neighbour != nullptr) {
+      const bool heard = now - neighbour->heard <= kHeardLately;
+      here += heard ? 1U : 0U;
+      late += heard && now - one.at > std::max(lifetime_ * 3, kLateAtLeast) ? 1U : 0U;
       const bool silent = now - neighbour->heard > std::max(stays, seconds(2));
       if (!silent && now - one.at <= kListedMax) return false;
       remove(now, *neighbour);
@@ -585,6 +363,7 @@ void V2Seeder::forget_old(Instant now) {
     gone_.erase(static_cast<uint32_t>(one.id));
     return true;
   });
+  wary_ = late >= kLateFew && late * kLateShare > here;
 }
 
 void V2Seeder::advance(Instant now) {
@@ -608,8 +387,6 @@ void V2Seeder::close(Instant now) {
     remove(now, neighbour);
   }
 }
-
-}  // namespace
 
 std::unique_ptr<SeederProfile> make_v2_seeder(const SeederOptions& options,
                                               content::SiteCatalog& catalog, Transport& transport) {

@@ -9,6 +9,8 @@
 namespace fb::wire {
 namespace {
 
+constexpr uint8_t kPieceOfOther = 4;  // a flag of PIECE
+
 Endpoint get_endpoint(Reader& in) {
   Endpoint out;
   const uint8_t family = in.u8();
@@ -273,9 +275,10 @@ Admit get_admit(Reader& in) {
   m.ticket = in.u64();
   m.epoch = in.u8();
   const uint8_t flags = in.u8();
-  if (flags > 3) in.fail();
+  if (flags > 7) in.fail();
   m.polluted = (flags & 1) != 0;
   m.ask_manifest = (flags & 2) != 0;
+  m.wary = (flags & 4) != 0;
   m.grant = in.u8();
   m.farewell = in.u8();
   m.up = {in.u8()};
@@ -320,10 +323,12 @@ Control get_control(Reader& in) {
   m.state = get_state(in);
   m.whole = get_intervals(in);
   m.have = get_block_maps(in);
-  while (in.remaining() > 0 && !in.failed()) {
+  const uint8_t count = in.u8();
+  if (count > kHoldingsMax) in.fail();
+  for (uint8_t i = 0; i < count && !in.failed(); ++i) {
     Holding holding;
     holding.file = FileId{in.u64()};
-    if (holding.file == FileId{} || m.more.size() == kHoldingsMax) in.fail();
+    if (holding.file == FileId{}) in.fail();
     holding.wants = get_names<kWantsMax>(in);
     holding.whole = get_intervals(in);
     holding.have = get_block_maps(in);
@@ -342,7 +347,7 @@ Piece get_piece(Reader& in) {
   m.pushed = (flags & 1) != 0;
   m.verified = (flags & 2) != 0;
   m.grant = in.u8();
-  if ((flags & 4) != 0) {
+  if ((flags & kPieceOfOther) != 0) {
     m.other = FileId{in.u64()};
     if (m.other == FileId{} || m.other == m.state.file) in.fail();
   }
@@ -417,7 +422,9 @@ std::optional<size_t> chunk_bytes_at(std::span<const uint8_t> datagram) {
     in.take(15);
   } else if (header->type == MessageType::kPiece) {
     get_state(in);
-    in.take(5);
+    in.take(3);
+    const bool other = (in.u8() & kPieceOfOther) != 0;
+    in.take(other ? 9 : 1);
     get_names<kNewsMax>(in);
   } else {
     return {};

@@ -198,7 +198,8 @@ struct Body {
     FB_CHECK(m.contacts.size() <= kContactsMax);
     out.u64(m.ticket);
     out.u8(m.epoch);
-    out.u8(static_cast<uint8_t>((m.polluted ? 1 : 0) | (m.ask_manifest ? 2 : 0)));
+    out.u8(static_cast<uint8_t>((m.polluted ? 1 : 0) | (m.ask_manifest ? 2 : 0) |
+                                (m.wary ? 4 : 0)));
     out.u8(m.grant);
     out.u8(m.farewell);
     out.u8(m.up.code);
@@ -231,6 +232,7 @@ struct Body {
     put(out, m.state);
     put(out, m.whole);
     put(out, m.have);
+    out.u8(static_cast<uint8_t>(m.more.size()));
     for (const Holding& holding : m.more) {
       out.u64(static_cast<uint64_t>(holding.file));
       put(out, holding.wants.span());

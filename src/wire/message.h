@@ -258,6 +258,7 @@ struct Admit {
   uint8_t farewell = 255;             // BYE to the seeder is wanted from farewell / 255 of all
   RateCode up{}, down{};                  // the median of those who left lately
   std::vector<Contact> contacts;      // at most kContactsMax
+  bool wary = false;                  // many take and do not give: lend little to strangers
 };
 
 // Chunks of one object by block and position (content/object.h), in any order.

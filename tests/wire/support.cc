@@ -219,9 +219,11 @@ struct FieldsOf {
       contacts.push_back({{"endpoint", contact.endpoint.to_string()},
                           {"ticket", hex_of(contact.ticket)}});
     }
-    return {{"ticket", hex_of(m.ticket)}, {"epoch", m.epoch}, {"polluted", m.polluted},
-            {"ask_manifest", m.ask_manifest}, {"grant", m.grant}, {"farewell", m.farewell},
-            {"up", m.up.code}, {"down", m.down.code}, {"contacts", contacts}};
+    Json out = {{"ticket", hex_of(m.ticket)}, {"epoch", m.epoch}, {"polluted", m.polluted},
+                {"ask_manifest", m.ask_manifest}, {"grant", m.grant}, {"farewell", m.farewell},
+                {"up", m.up.code}, {"down", m.down.code}, {"contacts", contacts}};
+    if (m.wary) out["wary"] = true;
+    return out;
   }
   Json operator()(const Greet& m) const {
     return {{"profile", static_cast<int>(m.profile)}, {"reply_token", hex_of(m.reply_token)},
@@ -243,10 +245,11 @@ struct FieldsOf {
     return out;
   }
   Json operator()(const Piece& m) const {
-    return {{"state", json_of(m.state)}, {"chunk", {m.chunk.block, m.chunk.position}},
-            {"pushed", m.pushed}, {"verified", m.verified}, {"grant", m.grant},
-            {"news", json_of(m.news)}, {"bytes", to_hex(m.bytes)},
-            {"other", hex_of(m.other)}};
+    Json out = {{"state", json_of(m.state)}, {"chunk", {m.chunk.block, m.chunk.position}},
+                {"pushed", m.pushed}, {"verified", m.verified}, {"grant", m.grant},
+                {"news", json_of(m.news)}, {"bytes", to_hex(m.bytes)}};
+    if (m.other != FileId{}) out["other"] = hex_of(m.other);
+    return out;
   }
   Json operator()(const Introduce& m) const {
     return {{"endpoint", m.endpoint.to_string()}, {"name", hex_of(m.name)}};
@@ -261,10 +264,11 @@ std::optional<Message> trading_message_of(const std::string& type, const Json& f
   if (is(kAdmit)) {
     Admit out{number_of(f.at("ticket")), u8("epoch"), f.at("polluted").get<bool>(),
               f.at("ask_manifest").get<bool>(), u8("grant"), u8("farewell"), {u8("up")},
-              {u8("down")}, {}};
+              {u8("down")}, {}, false};
     for (const Json& item : f.at("contacts")) {
       out.contacts.push_back({endpoint_of(item.at("endpoint")), number_of(item.at("ticket"))});
     }
+    out.wary = f.value("wary", false);
     return out;
   }
   // Member by member: g++ 12 with -ftrivial-auto-var-init loses the wants of a state that is built

@@ -25,21 +25,21 @@ Bytes changed(Bytes bytes, size_t offset, uint8_t value) {
   return bytes;
 }
 
-// CONTROL with this in the place of its list of wants, and then no intervals and no maps.
+// CONTROL with this in the place of its list of wants, and then no intervals, maps or more.
 Bytes with_wants(const Bytes& list) {
   Bytes out = encoded(kToken, Control{});
   out.resize(kWantsAt);
   out.insert(out.end(), list.begin(), list.end());
-  out.push_back(0);
-  out.push_back(0);
+  out.insert(out.end(), 3, 0);
   return out;
 }
 
 // CONTROL with this in the place of its list of block maps.
 Bytes with_maps(const Bytes& list) {
   Bytes out = encoded(kToken, Control{});
-  out.pop_back();
+  out.resize(out.size() - 2);
   out.insert(out.end(), list.begin(), list.end());
+  out.push_back(0);
   return out;
 }
 
@@ -62,8 +62,8 @@ TEST_CASE("want lists: counts, runs, and one form for each") {
   REQUIRE(malformed(with_wants(concatenated(65, {run(7, 65)}))));
   REQUIRE(malformed(with_wants(concatenated(65, {run(7, 64), run(8, 1)}))));
   REQUIRE(malformed(with_wants(concatenated(255, {run(7, 255)}))));
-  REQUIRE(malformed(with_wants(concatenated(3, {run(1, 2)}))));           // one is missing
-  REQUIRE(malformed(with_wants(concatenated(1, {run(1, 2)}))));           // a run beyond the count
+  REQUIRE(malformed(with_wants(concatenated(3, {run(1, 2)}))));  // one is missing
+  REQUIRE(malformed(with_wants(concatenated(1, {run(1, 2)}))));  // a run beyond the count
   REQUIRE(malformed(with_wants(concatenated(3, {run(1, 2), run(0, 2)}))));
   REQUIRE(malformed(with_wants(concatenated(1, {run(1, 0), run(0, 1)}))));  // an empty run
   REQUIRE(malformed(with_wants(concatenated(2, {run(1, 1), run(1, 1)}))));  // one run, cut in two
@@ -72,7 +72,7 @@ TEST_CASE("want lists: counts, runs, and one form for each") {
 
 TEST_CASE("trade state: the flag") {
   const Bytes control = encoded(kToken, Control{});
-  REQUIRE(control.size() == 36);
+  REQUIRE(control.size() == 37);
   for (int value = 0; value < 256; ++value) {
     REQUIRE(fits(changed(control, kFlagAt, static_cast<uint8_t>(value))) == (value <= 1));
   }
@@ -117,11 +117,33 @@ TEST_CASE("bits of a map are positions, the lowest bit of the first byte is posi
   REQUIRE(map.bits[1] == 1ULL << 1);
 }
 
+TEST_CASE("CONTROL: further objects, to the end of the datagram") {
+  Control control;
+  for (uint64_t i = 1; i <= kHoldingsMax; ++i) {
+    control.more.push_back({content::FileId{i}, {}, {}, {{0, {i}}}});
+  }
+  Bytes most = encoded(kToken, control);
+  const auto out = decode(most);
+  REQUIRE(out.has_value());
+  REQUIRE(std::get<Control>(out->message).more.size() == kHoldingsMax);
+  REQUIRE(std::get<Control>(out->message).more.back().have.at(0).bits[0] == kHoldingsMax);
+  const Bytes one(most.end() - 15, most.end());
+  most.insert(most.end(), one.begin(), one.end());
+  most[36] = kHoldingsMax + 1;
+  REQUIRE(malformed(most));  // one too many
+  control.more.resize(1);
+  const Bytes single = encoded(kToken, control);
+  for (size_t size = 36; size < single.size(); ++size) {
+    REQUIRE(malformed(std::span(single).first(size)));
+  }
+  REQUIRE(malformed(changed(single, 44, 0)));  // object 0
+}
+
 TEST_CASE("ADMIT: flags, contacts, and their endpoints") {
   const Bytes alone = encoded(kToken, Admit{});
   REQUIRE(alone.size() == 25);
   for (int flags = 0; flags < 256; ++flags) {
-    REQUIRE(fits(changed(alone, 19, static_cast<uint8_t>(flags))) == (flags <= 3));
+    REQUIRE(fits(changed(alone, 19, static_cast<uint8_t>(flags))) == (flags <= 7));
   }
   const Endpoint v4{Address::v4(192, 0, 2, 1), 4711};
   Admit full;
@@ -174,6 +196,15 @@ TEST_CASE("PIECE: flags, news, and one to 1,150 bytes") {
   for (int flags = 0; flags < 256; ++flags) {
     REQUIRE(fits(changed(small, 37, static_cast<uint8_t>(flags))) == (flags <= 3));
   }
+  piece.other = content::FileId{9};
+  const Bytes other = encoded(kToken, piece);
+  REQUIRE(other.size() == small.size() + 8);
+  REQUIRE(fits(other));
+  REQUIRE(malformed(changed(other, 46, 0)));  // no object
+  piece.state.file = content::FileId{8};
+  REQUIRE(malformed(changed(encoded(kToken, piece), 46, 8)));  // not another one
+  piece.state.file = {};
+  piece.other = {};
   for (uint8_t i = 0; i < kNewsMax; ++i) piece.news.add({1, i});
   Bytes news = encoded(kToken, piece);
   REQUIRE(news.at(39) == kNewsMax);
@@ -265,7 +296,7 @@ class Drawn {
   Message message() {
     switch (rng_.below(7)) {
       case 0: {
-        Admit out{rng_.next(), u8(), coin(), coin(), u8(), u8(), {u8()}, {u8()}, {}};
+        Admit out{rng_.next(), u8(), coin(), coin(), u8(), u8(), {u8()}, {u8()}, {}, coin()};
         for (uint64_t n = rng_.below(kContactsMax + 1); n > 0; --n) {
           out.contacts.push_back({endpoint(), rng_.next()});
         }
@@ -273,11 +304,18 @@ class Drawn {
       }
       case 1: {
         const auto classes = static_cast<uint8_t>(1 + rng_.below(255));
-        return Greet{static_cast<Profile>(u8()), token(), rng_.next(),
-                     std::string(rng_.below(content::kPathLengthMax + 1), 'x'), u8(),
-                     static_cast<uint8_t>(rng_.below(classes)), classes, state(), maps()};
+        return Greet{static_cast<Profile>(u8()),
+                     token(),
+                     rng_.next(),
+                     std::string(rng_.below(content::kPathLengthMax + 1), 'x'),
+                     u8(),
+                     static_cast<uint8_t>(rng_.below(classes)),
+                     classes,
+                     state(),
+                     maps()};
       }
-      case 2: return Greeted{token(), state(), intervals(), maps()};
+      case 2:
+        return Greeted{token(), state(), intervals(), maps()};
       case 3: {
         Control out{state(), intervals(), maps(), {}};
         out.state.wants.count = std::min<uint8_t>(out.state.wants.count, 16);
@@ -288,8 +326,10 @@ class Drawn {
         }
         return out;
       }
-      case 4: return Introduce{endpoint(), rng_.next()};
-      case 5: return Bye{static_cast<uint32_t>(rng_.next()), {u8()}, {u8()}};
+      case 4:
+        return Introduce{endpoint(), rng_.next()};
+      case 5:
+        return Bye{static_cast<uint32_t>(rng_.next()), {u8()}, {u8()}};
       default: {
         Piece out;
         out.state = state();

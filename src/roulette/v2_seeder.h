@@ -1,0 +1,112 @@
+// Profile v2's seeder: admits newcomers in the order they came, names them neighbours, and spends
+// what is left of its uplink on chunks that the swarm has seen least of.
+//
+// Joins come before data, but for a cold start. A stranger costs a place in a bounded queue and an
+// answer of at most three times its JOIN; what it gets is a ticket by which it proves its address.
+// Who has done so is listed, and named to those who come after it.
+//
+// In two files: v2_seeder.cc admits and names, v2_seeder_give.cc gives chunks. One thread.
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <optional>
+#include <unordered_map>
+#include <vector>
+
+#include "roulette/core.h"
+#include "roulette/fresh_chunks.h"
+#include "roulette/recent_rates.h"
+#include "roulette/seeder_desk.h"
+#include "roulette/seeder_profile.h"
+#include "roulette/ticket.h"
+#include "roulette/uplink.h"
+#include "roulette/v2_seeder_tables.h"
+
+namespace fb::roulette {
+
+class V2Seeder final : public SeederProfile {
+ public:
+  V2Seeder(const SeederOptions& options, content::SiteCatalog& site, Transport& transport)
+      : seeder_(options.seeder),
+        catalog_(site),
+        core_(options.config, options.secret, options.choice_seed, /*token_prefix=*/0, transport),
+        desk_(core_, site),
+        fresh_(site, core_.rng, options.config.v2.repair),
+        uplink_(options.config.uplink, options.config.v2.backlog),
+        own_key_(ticket_key(core_.secret.next(), core_.secret.next())) {
+    core_.pacer.set_rate({}, {});  // paced here
+  }
+
+  void receive(Instant now, const Endpoint& from, std::span<const uint8_t> bytes) override;
+  void advance(Instant now) override;
+  [[nodiscard]] Instant next_deadline() const override;
+  void set_uplink(Instant now, BitRate uplink) override { uplink_.set_rate(now, uplink); }
+  void close(Instant now) override;
+  [[nodiscard]] NodeStats stats() const override { return core_.counted(); }
+  [[nodiscard]] Footprint footprint() const override { return {core_.neighbours().size(), 0, 0}; }
+
+ private:
+  void on_join(Instant now, const Endpoint& from, const wire::Join& message, size_t size);
+  void on_greet(Instant now, const Endpoint& from, const wire::Greet& message);
+  void on_neighbour(Instant now, const Endpoint& from, const wire::Datagram& datagram);
+  void on_control(Instant now, Neighbour& from, const wire::Control& message);
+  void queue_wanted(Instant now, Neighbour& from, content::FileId file,
+                    const wire::ChunkNames<wire::kWantsMax>& wants);
+  void on_bye(Instant now, Neighbour& from, const wire::Bye& message);
+  void on_introduce(Instant now, const Endpoint& from, const wire::Introduce& message);
+  void send_manifest(Instant now, const Endpoint& to, wire::Token token, uint16_t request,
+                     const std::string& path);
+  void admit(Instant now);
+  void serve(Instant now);
+  bool inject(Instant now);
+  bool send_piece(Instant now, const QueuedChunk& queued);
+  [[nodiscard]] std::optional<content::FileId> wanted_by(const Neighbour& visitor);
+  void push(Instant now, Neighbour& to, uint32_t count, bool first);
+  void refer(Instant now, Neighbour& to);
+  void recommend(Instant now, Neighbour& to, uint64_t path, size_t count);
+  void remove(Instant now, Neighbour& neighbour);
+  void forget_old(Instant now);
+  bool make_room(Instant now);
+  [[nodiscard]] std::vector<const Listed*> choose(Instant now, uint64_t path, wire::Token newcomer,
+                                                  size_t count);
+  [[nodiscard]] double join_rate(Instant now) { return join_times_.in_last_second(now); }
+  [[nodiscard]] uint8_t epoch(Instant now) const {
+    return static_cast<uint8_t>(now.ns / kTicketEpoch.ns);
+  }
+  [[nodiscard]] uint32_t grant(double rate) const;
+  [[nodiscard]] double bytes_per_second() const {
+    return uplink_.rate().limited() ? static_cast<double>(uplink_.rate().bits_per_second) / 8 : 1e9;
+  }
+  bool send(Instant now, const Endpoint& to, wire::Token token, Lane lane,
+            const wire::Message& message);
+  bool send(Instant now, Neighbour& to, Lane lane, const wire::Message& message) {
+    return send(now, to.endpoint, to.token_out, lane, message);
+  }
+
+  SeederConfig seeder_;
+  content::SiteCatalog& catalog_;
+  Core core_;
+  SeederDesk desk_;
+  FreshChunks fresh_;
+  Uplink uplink_;
+  TicketKey own_key_;
+  std::deque<WaitingJoin> joins_;
+  RecentTimes join_times_, asked_;              // asked_: whom we told to ask us for the manifest
+  std::deque<Admitted> admitted_;               // latest last
+  std::deque<Listed> listed_;                   // oldest first; those gone stay until they are old
+  std::unordered_map<uint32_t, Instant> gone_;  // looked up only
+  std::deque<QueuedChunk> queue_;
+  RecentTimes pushes_;
+  std::vector<NeighbourId> unserved_;  // newest last
+  RecentRates up_rates_, down_rates_;  // of those who left
+  Duration lifetime_ = seconds(2);
+  bool wary_ = false;
+  uint64_t data_bytes_ = 0, join_bytes_ = 0, data_sent_ = 0;
+  double referral_tokens_ = 0;
+  Instant referral_tokens_at_{};
+  Instant next_idle_ = Instant::never();
+  Instant next_sweep_ = Instant::never();
+};
+
+}  // namespace fb::roulette

@@ -1,0 +1,148 @@
+// Profile v2's seeder, giving: to whom the next chunk goes, and which.
+#include "roulette/v2_seeder.h"
+
+#include <algorithm>
+#include <array>
+
+namespace fb::roulette {
+namespace {
+
+constexpr double kGrantRateMax = 150;  // joins a second; above, nobody asks us
+constexpr size_t kQueueMax = 16;       // chunks
+constexpr uint32_t kGrantMax = 16;
+constexpr Duration kIdle = milliseconds(20);
+constexpr Duration kInjectGap = milliseconds(60);  // between two unasked chunks to one peer
+constexpr double kInjectAge = 0.6;                 // of a lifetime
+
+}  // namespace
+
+uint32_t V2Seeder::grant(double rate) const {
+  if (rate > kGrantRateMax || queue_.size() >= kQueueMax) return 0;
+  return std::min(kGrantMax, static_cast<uint32_t>((kQueueMax - queue_.size()) / 2));
+}
+
+// What it has come for; nothing when that was long ago.
+std::optional<content::FileId> V2Seeder::wanted_by(const Neighbour& visitor) {
+  const auto admitted =
+      std::ranges::find(admitted_.rbegin(), admitted_.rend(), visitor.name, &Admitted::name);
+  if (admitted == admitted_.rend()) return {};
+  return catalog_.first_object(admitted->path_text);
+}
+
+void V2Seeder::push(Instant now, Neighbour& to, uint32_t count, bool first) {
+  const auto object = wanted_by(to);
+  if (!object) return;
+  for (uint32_t i = 0; i < count; ++i) {
+    const auto chunk = fresh_.next(*object, *to.partner);
+    if (!chunk) return;
+    to.partner->view(*object).have.add(*chunk);
+    const QueuedChunk queued{to.id, *object, *chunk, false};
+    if (first) {
+      pushes_.add(now);
+      queue_.push_front(queued);
+    } else {
+      queue_.push_back(queued);
+    }
+  }
+  if (count > 0) std::erase(unserved_, to.id);
+}
+
+// With nothing to do: to the newest that got nothing yet, else to somebody young.
+bool V2Seeder::inject(Instant now) {
+  Neighbour* chosen = nullptr;
+  while (chosen == nullptr && !unserved_.empty()) {
+    Neighbour* newest = core_.find(unserved_.back());
+    unserved_.pop_back();
+    if (newest != nullptr && now - newest->partner->born < scale(lifetime_, 0.4)) chosen = newest;
+  }
+  for (int tries = 0; chosen == nullptr && tries < 6 && !listed_.empty(); ++tries) {
+    const Listed& one = listed_[core_.rng.below(listed_.size())];
+    Neighbour* candidate = core_.find(one.id);
+    if (candidate == nullptr) continue;
+    const content::Geometry* latest = fresh_.latest();
+    const bool spread = latest != nullptr && data_sent_ * 10 > uint64_t{latest->chunk_count()} * 13;
+    if (spread && now - one.at > scale(lifetime_, kInjectAge)) continue;
+    if (now - candidate->partner->last_sent < kInjectGap) continue;
+    chosen = candidate;
+  }
+  if (chosen == nullptr) return false;
+  const auto object = wanted_by(*chosen);
+  if (!object) return false;
+  const auto chunk = fresh_.next(*object, *chosen->partner);
+  if (!chunk) return false;
+  chosen->partner->view(*object).have.add(*chunk);
+  queue_.push_back({chosen->id, *object, *chunk, true});
+  return true;
+}
+
+bool V2Seeder::send_piece(Instant now, const QueuedChunk& queued) {
+  Neighbour* to = core_.find(queued.to);
+  const auto geometry = catalog_.object(queued.file);
+  if (to == nullptr || !geometry) return false;
+  Partner& partner = *to->partner;
+  std::array<uint8_t, content::kChunkSizeMax> bytes;
+  const uint32_t id = geometry->id_at(queued.chunk.block, queued.chunk.position);
+  const size_t length = catalog_.read_chunk(queued.file, id, bytes);
+  if (length == 0) {
+    core_.drop(Drop::kSourceGone);
+    return false;
+  }
+  wire::Piece message;
+  partner.fill(now, message.state);
+  message.state.file = queued.file;
+  message.chunk = queued.chunk;
+  message.pushed = queued.pushed;
+  message.verified = true;
+  message.grant = static_cast<uint8_t>(grant(join_rate(now) + static_cast<double>(joins_.size())));
+  message.bytes = std::span(bytes).first(length);
+  if (!send(now, *to, Lane::kData, message)) return false;
+  partner.note_sent({message.state.sequence, queued.file, queued.chunk, queued.pushed, now});
+  partner.last_sent = now;
+  to->account.sent += length;
+  core_.stats.chunk_bytes_sent += length;
+  data_bytes_ += length;
+  ++data_sent_;
+  return true;
+}
+
+void V2Seeder::serve(Instant now) {
+  while (uplink_.ready(now)) {
+    const content::Geometry* latest = fresh_.latest();
+    const bool cold = latest != nullptr && core_.neighbours().size() > 8 &&
+                      data_sent_ * 10 < uint64_t{latest->chunk_count()} * 13;
+    const bool data_first = cold && join_bytes_ > data_bytes_ && (!queue_.empty() || inject(now));
+    if (!joins_.empty() && !data_first) {
+      admit(now);
+      continue;
+    }
+    if (queue_.empty() && !inject(now)) break;
+    const QueuedChunk next = queue_.front();
+    queue_.pop_front();
+    send_piece(now, next);
+  }
+  next_idle_ = core_.neighbours().empty() ? Instant::never() : now + kIdle;
+}
+
+// Its want list is absolute: what is on it, not on its way and not queued yet, is queued.
+void V2Seeder::queue_wanted(Instant now, Neighbour& from, content::FileId file,
+                            const wire::ChunkNames<wire::kWantsMax>& wants) {
+  if (file == content::FileId{}) return;
+  const auto geometry = catalog_.object(file);
+  if (!geometry) return core_.drop(Drop::kUnknownFile);
+  Partner& partner = *from.partner;
+  partner.view(file).named = true;
+  for (const wire::ChunkName chunk : wants.span()) {
+    if (chunk.block >= geometry->block_count() ||
+        chunk.position >= geometry->block_size(chunk.block)) {
+      core_.drop(Drop::kBadChunk);
+      continue;
+    }
+    if (partner.on_its_way(now, file, chunk) || queue_.size() >= kQueueMax) continue;
+    const bool queued = std::ranges::any_of(queue_, [&](const QueuedChunk& q) {
+      return q.to == from.id && q.file == file && q.chunk == chunk;
+    });
+    if (!queued) queue_.push_back({from.id, file, chunk, false});
+  }
+}
+
+}  // namespace fb::roulette
