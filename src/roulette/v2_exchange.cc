@@ -195,10 +195,12 @@ void V2Exchange::tick(Instant now) {
     }
     if (!neighbour.proven && !partner.introduced && now - partner.born > kIntroduceAfter) {
       // Its answer or our greeting was lost; or its NAT lets in only whom it has called; or it has
-      // left, as most have who do not answer. So who has enough others does without.
+      // left, as most have who do not answer. So who has enough others does without, where many
+      // come and the seeder is busy.
       partner.introduced = true;
-      if (degree() < core_.config.degree_min) ask_introduction(now, neighbour);
-      if (degree() < kEnoughContacts) greet(now, neighbour, {});
+      const bool quiet = farewell_ == 255;
+      if (quiet || degree() < core_.config.degree_min) ask_introduction(now, neighbour);
+      if (quiet || degree() < kEnoughContacts) greet(now, neighbour, {});
     }
     const Duration silence = now - neighbour.heard;
     const bool unanswered = !neighbour.proven && now - partner.born > kUnansweredMax;
