@@ -474,3 +474,53 @@ TEST_CASE("v2: no neighbour can make a find fail, only its own manifest is worth
   CHECK(f.out.last<wire::ManifestRequest>(host(1)).has_value());
   f.load();
 }
+
+TEST_CASE("v2 peer: a manifest goes on to who asked for it before it was here") {
+  Fixture f;
+  f.start();
+  auto early = f.greet(0xaa, 0xbb);
+  early.path = "f";
+  f.receive(host(5), f.ticket_for(host(5)), early);
+  auto other = f.greet(0xcc, 0xdd);
+  other.path = "nobody fetches this";
+  f.receive(host(6), f.ticket_for(host(6)), other);
+  CHECK(f.out.count<wire::ManifestPart>() == 0);
+  f.load();
+  const auto part = f.out.last<wire::ManifestPart>(host(5));
+  REQUIRE(part);
+  CHECK(part->request == 0);
+  CHECK_FALSE(f.out.last<wire::ManifestPart>(host(6)).has_value());
+  f.pass(milliseconds(500));
+  CHECK(f.out.count<wire::ManifestPart>() == 1);
+}
+
+TEST_CASE("v2 peer: a further file's manifest is asked of neighbours, then of the seeder") {
+  Fixture f;
+  f.join();
+  f.receive(host(5), f.ticket_for(host(5)), f.greet(0xaa, 0xbb));
+  f.peer->find_file(f.now, "g");
+  REQUIRE(f.out.last<wire::ManifestRequest>(host(5)));
+  CHECK(f.out.last<wire::ManifestRequest>(host(5))->path == "g");
+  CHECK_FALSE(f.out.last<wire::ManifestRequest>(host(1)).has_value());
+  f.pass(milliseconds(310));
+  REQUIRE(f.out.last<wire::ManifestRequest>(host(1)));
+  CHECK(f.out.last<wire::ManifestRequest>(host(1))->path == "g");
+}
+
+TEST_CASE("v2 peer: strangers get half of the promise and no more, a newcomer two chunks of it") {
+  Fixture f(100 * 1024);
+  f.join();
+  f.give(0);
+  f.give(1);
+  for (uint8_t i = 10; i < 20; ++i) {
+    f.receive(host(i), f.ticket_for(host(i)), f.greet(0xa00U + i, 0xb00U + i, 3));
+  }
+  f.pass(seconds(1));
+  size_t pieces = 0;
+  for (uint8_t i = 10; i < 20; ++i) {
+    CHECK(f.pieces_to(host(i)) <= 2);
+    pieces += f.pieces_to(host(i));
+  }
+  // 2 KiB came; of the promise of 8 KiB beyond that, half.
+  CHECK(pieces == 6);
+}

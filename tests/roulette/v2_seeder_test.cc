@@ -343,3 +343,44 @@ TEST_CASE("v2 seeder: who has met it anew is heard, though it counts from 1 agai
     return piece != nullptr && piece->chunk.position == 7 && !piece->pushed;
   }));
 }
+
+TEST_CASE("v2 seeder: newcomers are told to be wary while many stay who should have left") {
+  Fixture f;
+  std::vector<wire::Token> tokens;
+  for (uint8_t i = 1; i <= 5; ++i) tokens.push_back(f.meet(host(i)));
+  CHECK_FALSE(f.join(host(20)).wary);
+  wire::Control control;
+  for (uint16_t second = 0; second < 8; ++second) {
+    f.now = f.now + seconds(1);
+    control.state.sequence = static_cast<uint16_t>(second + 2);
+    for (uint8_t i = 1; i <= 5; ++i) f.receive(host(i), tokens[i - 1], control);
+    f.seeder->advance(f.now);
+  }
+  CHECK(f.join(host(21)).wary);
+  for (uint8_t i = 1; i <= 5; ++i) f.receive(host(i), tokens[i - 1], wire::Bye{8000, {}, {}});
+  f.now = f.now + seconds(1);
+  f.seeder->advance(f.now);
+  CHECK_FALSE(f.join(host(22)).wary);
+}
+
+TEST_CASE("v2 seeder: where many come, few are wanted to say goodbye or to ask for the manifest") {
+  RouletteConfig config;
+  config.uplink = {800'000};
+  Fixture f(config);
+  const auto first = f.join(host(1));
+  CHECK(first.farewell == 255);
+  CHECK(first.ask_manifest);
+  size_t asked = 0;
+  uint8_t farewell = 255;
+  for (uint8_t i = 2; i <= 200; ++i) {
+    f.now = f.now + milliseconds(5);
+    f.receive(host(i), 0, join_of(host(i)));
+    f.seeder->advance(f.now);
+    const auto admit = f.out.last<wire::Admit>(host(i));
+    if (!admit) continue;
+    asked += admit->ask_manifest ? 1U : 0U;
+    farewell = std::min(farewell, admit->farewell);
+  }
+  CHECK(asked < 10);  // nobody has contacts here, so eight in a second
+  CHECK(farewell < 100);
+}

@@ -155,6 +155,23 @@ TEST_CASE("v2: a file with a hash list of its own, and a whole page, on a lossy 
   CHECK(summary_of(whole).complete == page.stop.peers);
 }
 
+TEST_CASE("v2: the files of a page are one trade: the first comes early, all sooner than classic") {
+  const uint64_t seed = seed_or(4);
+  INFO("FLASHBACK_SEED=" << seed);
+  Scenario page = v2_crowd(kSanitized ? 20 : 60, 8);
+  page.content.sizes = {kib(12), kib(16), kib(28), kib(8), kib(24), kib(40)};
+  page.content.page = true;
+  const RunResult v2 = run(page, seed);
+  CHECK(violation_of(v2) == "");
+  const Summary trade = summary_of(v2);
+  CHECK(trade.complete == page.stop.peers);
+  double first_s = 0;
+  for (const PeerRecord& peer : v2.peers) first_s += peer.first_file.value_or(peer.took).seconds();
+  CHECK(first_s * 2 < trade.mean_s * static_cast<double>(v2.peers.size()));
+  page.roulette.profile = wire::Profile::kClassic;
+  CHECK(trade.mean_s < summary_of(run(page, seed)).mean_s);
+}
+
 TEST_CASE("v2: hostile datagrams out of nowhere disturb nobody") {
   const uint64_t seed = seed_or(9);
   INFO("FLASHBACK_SEED=" << seed);
