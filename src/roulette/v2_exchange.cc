@@ -136,9 +136,9 @@ void V2Exchange::send_control(Instant now, Neighbour& neighbour, bool with_holdi
   for (const Object& more : objects_) {
     if (&more == about) continue;
     const bool asked = std::ranges::find(files, more.id) != files.end();
-    if (!asked && !to_be_told(more, partner)) continue;
+    if (!asked && (neighbour.is_seeder || !to_be_told(more, partner))) continue;
     wire::Holding holding{more.id, {}, {}, {}};
-    if (asked ? tells(more) : !neighbour.is_seeder) {
+    if (!asked || tells(more)) {
       holding.whole = whole_of(more);
       holding.have = maps_of(more);
       partner.view(more.id).told = more.held;
@@ -215,7 +215,7 @@ void V2Exchange::tick(Instant now) {
     for (const auto& neighbour : core_.neighbours()) {
       const bool news = std::ranges::any_of(
           objects_, [&](const Object& o) { return to_be_told(o, *neighbour->partner); });
-      if (neighbour->proven && news) send_control(now, *neighbour);
+      if (neighbour->proven && !neighbour->is_seeder && news) send_control(now, *neighbour);
     }
   }
   if (busy) {

@@ -132,6 +132,8 @@ class V2Exchange final : public Exchange {
   [[nodiscard]] const Object* find_object(content::FileId id) const;
   Object* current();  // the one that is fetched first; else any that is kept
   Object* lacked_by(const Partner& partner, uint64_t least);  // of what it is here for
+  Object* object_kept(content::FileId id);  // also one that was whole long ago
+  void forget_kept();
   void add_object(Download& download);
   void rebuild(Object& object);
   void recount(Object& object);

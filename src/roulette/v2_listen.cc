@@ -90,7 +90,7 @@ bool V2Exchange::read_state(Instant now, Neighbour& from, const wire::TradeState
 // All that it wants of this object.
 void V2Exchange::read_wants(Instant now, Partner& partner, content::FileId file,
                             const wire::ChunkNames<wire::kWantsMax>& wants) {
-  Object* about = object(file);
+  Object* about = object_kept(file);
   if (about == nullptr) return;
   std::vector<Wanted> before = std::move(partner.wanted);
   partner.wanted.clear();

@@ -9,6 +9,7 @@ namespace {
 
 constexpr uint32_t kChunksForHealth = 8;  // so many in a row, and a stall is over
 // A page's manifests come one after the other, and neighbours are told of several at once.
+constexpr std::ptrdiff_t kKeptMax = 64;  // objects
 constexpr Duration kNameTogether = milliseconds(30);
 
 }  // namespace
@@ -141,6 +142,26 @@ void V2Exchange::recount(Object& object) {
   }
 }
 
+// Of what is whole only so much is traded; more is taken in again when somebody asks for it.
+void V2Exchange::forget_kept() {
+  const auto kept = std::ranges::count_if(objects_, [](const Object& o) { return !o.active; });
+  if (kept <= kKeptMax) return;
+  objects_.erase(std::ranges::find_if(objects_, [](const Object& o) { return !o.active; }));
+}
+
+V2Exchange::Object* V2Exchange::object_kept(content::FileId id) {
+  if (Object* known = object(id)) return known;
+  const content::ChunkStore* store = downloads_.store_of(id);
+  if (store == nullptr) return nullptr;
+  forget_kept();
+  Object& added = objects_.emplace_back();
+  added.id = id;
+  added.geometry = store->geometry();
+  added.blocks.resize(added.geometry.block_count());
+  rebuild(added);
+  return &added;
+}
+
 void V2Exchange::on_object_ended(Instant now, content::FileId id) {
   name_objects_at_ = now;  // whole now, so that nobody sends more of it
   if (Object* ended = object(id)) {
@@ -153,6 +174,7 @@ void V2Exchange::on_object_ended(Instant now, content::FileId id) {
     std::erase_if(neighbour->partner->out, [&](const Outstanding& o) { return o.file == id; });
   }
   std::erase_if(objects_, [&](const Object& o) { return downloads_.store_of(o.id) == nullptr; });
+  forget_kept();
 }
 
 void V2Exchange::on_held_changed(Download& download) {

@@ -7,7 +7,7 @@
 namespace fb::roulette {
 namespace {
 
-constexpr int64_t kAskedAtOnce = 2;  // of one neighbour
+constexpr int64_t kAskedAtOnce = 2;   // of one neighbour
 constexpr uint32_t kSlack = 3;        // chunks that are asked for beyond those needed,
 constexpr uint32_t kSlackShare = 32;  // and at most one in so many
 constexpr Duration kOutstandingCost = milliseconds(80);  // of each chunk that it owes us
@@ -239,16 +239,13 @@ void V2Exchange::flush(Instant now) {
     Neighbour& neighbour = *owned;
     Partner& partner = *neighbour.partner;
     if (!partner.dirty || partner.out.empty() || neighbour.token_out == 0) continue;
-    if (neighbour.is_seeder) {
-      if (now - partner.dirty_since < kHold) continue;
-    } else {
-      const bool carried = !partner.wanted.empty() && may_give(now, neighbour, 1);
-      const bool starving = partner.out.front().asked == partner.dirty_since;
-      const Duration hold = carried ? kHold : starving ? Duration{} : kHold / 2;
-      const auto fresh = static_cast<size_t>(std::ranges::count_if(
-          partner.out, [&](const Outstanding& o) { return !o.told; }));
-      if (now - partner.dirty_since < hold && fresh < kHoldChunks) continue;
-    }
+    const auto fresh = static_cast<size_t>(
+        std::ranges::count_if(partner.out, [](const Outstanding& o) { return !o.told; }));
+    const bool carried = !partner.wanted.empty() && may_give(now, neighbour, 1);
+    const bool busy_seeder = neighbour.is_seeder && farewell_ < 255;
+    const bool starving = partner.out.front().asked == partner.dirty_since;
+    const Duration hold = carried || busy_seeder ? kHold : starving ? Duration{} : kHold / 2;
+    if (now - partner.dirty_since < hold && fresh < kHoldChunks) continue;
     send_control(now, neighbour, /*with_holdings=*/false);
   }
 }

@@ -75,6 +75,7 @@ class V2Seeder final : public SeederProfile {
     return static_cast<uint8_t>(now.ns / kTicketEpoch.ns);
   }
   [[nodiscard]] uint32_t grant(double rate) const;
+  [[nodiscard]] size_t queue_max() const;
   [[nodiscard]] double bytes_per_second() const {
     return uplink_.rate().limited() ? static_cast<double>(uplink_.rate().bits_per_second) / 8 : 1e9;
   }

@@ -7,18 +7,27 @@
 namespace fb::roulette {
 namespace {
 
-constexpr double kGrantRateMax = 150;  // joins a second; above, nobody asks us
-constexpr size_t kQueueMax = 16;       // chunks
-constexpr uint32_t kGrantMax = 16;
+constexpr double kGrantRateMax = 150;   // joins a second; above, nobody asks us
+constexpr size_t kQueueMin = 16;        // chunks that may wait; of a fast line,
+constexpr double kQueueSeconds = 0.16;  // what it carries in so long
+constexpr size_t kQueueMax = 1024;
+constexpr double kPieceBytes = 1100;  // about, on the line
+constexpr size_t kGrantMax = 255;
 constexpr Duration kIdle = milliseconds(20);
 constexpr Duration kInjectGap = milliseconds(60);  // between two unasked chunks to one peer
 constexpr double kInjectAge = 0.6;                 // of a lifetime
 
 }  // namespace
 
+size_t V2Seeder::queue_max() const {
+  const double chunks = bytes_per_second() * kQueueSeconds / kPieceBytes;
+  return static_cast<size_t>(std::clamp(chunks, double{kQueueMin}, double{kQueueMax}));
+}
+
 uint32_t V2Seeder::grant(double rate) const {
-  if (rate > kGrantRateMax || queue_.size() >= kQueueMax) return 0;
-  return std::min(kGrantMax, static_cast<uint32_t>((kQueueMax - queue_.size()) / 2));
+  const size_t most = queue_max();
+  if (rate > kGrantRateMax || queue_.size() >= most) return 0;
+  return static_cast<uint32_t>(std::min({kGrantMax, most, (most - queue_.size()) / 2}));
 }
 
 // What it has come for; nothing when that was long ago.
@@ -137,7 +146,7 @@ void V2Seeder::queue_wanted(Instant now, Neighbour& from, content::FileId file,
       core_.drop(Drop::kBadChunk);
       continue;
     }
-    if (partner.on_its_way(now, file, chunk) || queue_.size() >= kQueueMax) continue;
+    if (partner.on_its_way(now, file, chunk) || queue_.size() >= queue_max()) continue;
     const bool queued = std::ranges::any_of(queue_, [&](const QueuedChunk& q) {
       return q.to == from.id && q.file == file && q.chunk == chunk;
     });
