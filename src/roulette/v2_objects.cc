@@ -173,7 +173,9 @@ void V2Exchange::on_object_ended(Instant now, content::FileId id) {
   for (const auto& neighbour : core_.neighbours()) {
     std::erase_if(neighbour->partner->out, [&](const Outstanding& o) { return o.file == id; });
   }
-  std::erase_if(objects_, [&](const Object& o) { return downloads_.store_of(o.id) == nullptr; });
+  if (downloads_.store_of(id) == nullptr) {
+    std::erase_if(objects_, [&](const Object& o) { return o.id == id; });
+  }
   forget_kept();
 }
 

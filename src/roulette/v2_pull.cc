@@ -116,9 +116,9 @@ bool V2Exchange::ask_one(Instant now, int64_t& room, bool also_pushable) {
         Neighbour& neighbour = *owned;
         const Partner& partner = *neighbour.partner;
         if (!partner.told_us || neighbour.token_out == 0) continue;
-        if (neighbour.is_seeder ? partner.grant == 0 : partner.asked() >= per_neighbour()) {
-          continue;
-        }
+        // No more than one want list can tell.
+        const size_t most = neighbour.is_seeder ? wire::kWantsMax : per_neighbour();
+        if (partner.asked() >= most || (neighbour.is_seeder && partner.grant == 0)) continue;
         if (credit_at(neighbour) < size) continue;
         const View* view = neighbour.is_seeder ? nullptr : partner.find_view(wanted.id);
         if (!neighbour.is_seeder &&

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # A site of more than 1,000 real files is mirrored, and the copy is the original: with epoll and
-# with io_uring.
+# with io_uring, under both profiles.
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 
 documentation=/usr/share/doc/cmake-data/html  # of the package cmake-doc, the demo's site
@@ -33,12 +33,15 @@ files=$(find site -type f ! -name '.*' | wc -l)
 ((files > 1000)) || fail "only $files files"
 note "$what and a few odd names: $files files"
 
-mirror() {  # IO
-  run 0 "get-$1" 200 fbpeer get "${link[seed]}" --all --output "copy-$1" --io "$1" --json --quiet
-  diff -r --no-dereference site "copy-$1" >diff.out || { head diff.out >&2; fail "the copies differ"; }
-  json_flat <"get-$1.out" >get.flat
+mirror() {  # IO [PROFILE]
+  local copy=$1${2:+-$2}
+  run 0 "get-$copy" 200 fbpeer get "${link[seed]}" --all --output "copy-$copy" --io "$1" --json \
+    --quiet ${2:+--set roulette.profile=$2}
+  diff -r --no-dereference site "copy-$copy" >diff.out ||
+    { head diff.out >&2; fail "the copies differ"; }
+  json_flat <"get-$copy.out" >get.flat
   (($(json_value get.flat files) == files)) || fail "$(json_value get.flat files) files were fetched"
-  ok "--io $1: $files files, identical, in $(json_value get.flat seconds) s"
+  ok "--io $1${2:+, profile $2}: $files files, identical, in $(json_value get.flat seconds) s"
 }
 
 seed seed site --io epoll
@@ -49,6 +52,10 @@ json_flat <again.out >get.flat
 [[ $(json_value get.flat files) == 0 && $(json_value get.flat skipped) == "$files" ]] ||
   fail 'files that are there already were fetched again'
 ok 'a second run fetches nothing'
+stop_seed seed
+
+seed seed site --io epoll --set roulette.profile=v2
+mirror epoll v2
 stop_seed seed
 
 # What a kernel or container refuses is no fault of ours.
