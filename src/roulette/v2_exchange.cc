@@ -138,17 +138,20 @@ void V2Exchange::send_control(Instant now, Neighbour& neighbour, bool with_holdi
     const bool asked = std::ranges::find(files, more.id) != files.end();
     if (!asked && (neighbour.is_seeder || !to_be_told(more, partner))) continue;
     wire::Holding holding{more.id, {}, {}, {}};
-    if (!asked || tells(more)) {
+    const bool with_maps = !asked || tells(more);
+    if (with_maps) {
       holding.whole = whole_of(more);
       holding.have = maps_of(more);
-      partner.view(more.id).told = more.held;
     }
-    fill_wants(partner, more.id, kWantsOfMore, holding.wants);
-    const size_t size = kHoldingBytes + holding.wants.count * 4U + holding.whole.count * 8U +
+    const size_t size = kHoldingBytes + (asked ? kWantsOfMore * 4 : 0) + holding.whole.count * 8U +
                         holding.have.size() * 35;
+    // What does not fit is told by the next one.
     if (size > room || message.more.size() == wire::kHoldingsMax) break;
     room -= size;
-    partner.view(more.id).introduced = true;
+    fill_wants(partner, more.id, kWantsOfMore, holding.wants);
+    View& view = partner.view(more.id);
+    view.introduced = true;
+    if (with_maps) view.told = more.held;
     message.more.push_back(std::move(holding));
   }
   send(now, neighbour, Lane::kControl, message);
@@ -335,7 +338,7 @@ void V2Exchange::leave(Instant now, Duration lifetime) {
   early_.clear();
   dead_.clear();
   admitted_ = false;
-  next_tick_ = next_give_ = Instant::never();
+  next_tick_ = next_give_ = name_objects_at_ = Instant::never();
   seeks_ = repairs_ = riders_ = 0;
 }
 
