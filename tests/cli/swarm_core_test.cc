@@ -135,6 +135,7 @@ class World {
   };
   static roulette::RouletteConfig config() {
     roulette::RouletteConfig out;
+    out.profile = wire::Profile::kClassic;
     out.give_up = seconds(10);
     out.linger = seconds(2);
     return out;

@@ -19,6 +19,7 @@ struct Fixture {
       : site(test::one_file_site(size)) {
     PeerOptions options;
     options.config = config;
+    options.config.profile = wire::Profile::kClassic;
     options.seeder = host(1);
     options.key = site->public_key();
     options.prefix = 77;

@@ -17,6 +17,7 @@ struct Fixture {
   explicit Fixture(size_t file = 20'000, SeederConfig seeder_config = {})
       : site(test::one_file_site(file)) {
     SeederOptions options;
+    options.config.profile = wire::Profile::kClassic;
     options.seeder = seeder_config;
     seeder = std::make_unique<SeederNode>(options, *site, out);
   }

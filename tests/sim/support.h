@@ -34,6 +34,7 @@ inline Instant at(double seconds_from_start) {
 
 inline Scenario crowd(uint32_t peers, double per_second, ByteCount size = kib(128)) {
   Scenario out;
+  out.roulette.profile = wire::Profile::kClassic;
   out.stop.peers = peers;
   out.arrivals.rate = per_second;
   out.content.sizes = {size};
