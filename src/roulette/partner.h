@@ -44,9 +44,9 @@ struct SentPiece {
 struct View {
   content::FileId file{};
   CodedSet have;
-  uint64_t told = 0;        // chunks that we held when it was last told
-  bool named = false;       // it has spoken of it, so it wants or keeps it
-  bool introduced = false;  // and we have, to it
+  uint64_t told = 0;         // chunks that we held when it was last told
+  bool named_by_it = false;  // so it wants or keeps it
+  bool named_to_it = false;
 };
 
 struct Partner {
@@ -91,8 +91,8 @@ struct Partner {
   Instant born{};
   Instant last_sent{};
   bool ask_referrals = false;
-  bool introduced = false;  // the seeder was asked to
-  bool newcomer = false;    // it came by a ticket, so it has just been admitted
+  bool called_again = false;  // it did not answer at once
+  bool newcomer = false;      // it came by a ticket, so it has just been admitted
   // Manifests that it asked for and that we had not: it gets them when they come.
   struct Awaited {
     uint16_t request = 0;  // as in MANIFEST REQUEST; 0: asked by GREET

@@ -1,5 +1,6 @@
 // A peer's dealings with the seeder as such: joining, manifests, joining again when the swarm ran
-// dry. (As a holder of chunks the seeder is a neighbour like others.)
+// dry. (As a holder of chunks the seeder is a neighbour like others.) Under profile v2 neighbours
+// are asked for a manifest first: it proves itself, whoever gives it.
 #pragma once
 
 #include <map>

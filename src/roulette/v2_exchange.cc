@@ -50,7 +50,7 @@ wire::TradeState V2Exchange::state_for(Instant now, Neighbour& neighbour, const 
   state.want_referrals = std::exchange(partner.ask_referrals, false);
   if (object == nullptr) return state;
   state.file = object->id;
-  partner.view(object->id).introduced = true;
+  partner.view(object->id).named_to_it = true;
   fill_wants(partner, object->id, wants_max, state.wants);
   return state;
 }
@@ -150,7 +150,7 @@ void V2Exchange::send_control(Instant now, Neighbour& neighbour, bool with_holdi
     room -= size;
     fill_wants(partner, more.id, kWantsOfMore, holding.wants);
     View& view = partner.view(more.id);
-    view.introduced = true;
+    view.named_to_it = true;
     if (with_maps) view.told = more.held;
     message.more.push_back(std::move(holding));
   }
@@ -160,8 +160,8 @@ void V2Exchange::send_control(Instant now, Neighbour& neighbour, bool with_holdi
 // It has not heard of it, or wants it and has not heard what we hold by now.
 bool V2Exchange::to_be_told(const Object& object, const Partner& partner) {
   const View* view = partner.find_view(object.id);
-  if (view == nullptr || !view->introduced) return object.active;
-  return view->named && has_grown(object, *view);
+  if (view == nullptr || !view->named_to_it) return object.active;
+  return view->named_by_it && has_grown(object, *view);
 }
 
 void V2Exchange::advance(Instant now) {
@@ -196,14 +196,14 @@ void V2Exchange::tick(Instant now) {
         send_control(now, neighbour);
       }
     }
-    if (!neighbour.proven && !partner.introduced && now - partner.born > kIntroduceAfter) {
+    if (!neighbour.proven && !partner.called_again && now - partner.born > kIntroduceAfter) {
       // Its answer or our greeting was lost; or its NAT lets in only whom it has called; or it has
       // left, as most have who do not answer. So who has enough others does without, where many
       // come and the seeder is busy.
-      partner.introduced = true;
-      const bool quiet = farewell_ == 255;
-      if (quiet || degree() < core_.config.degree_min) ask_introduction(now, neighbour);
-      if (quiet || degree() < kEnoughContacts) greet(now, neighbour, {});
+      partner.called_again = true;
+      const bool busy_seeder = seeder_is_busy();
+      if (!busy_seeder || degree() < core_.config.degree_min) ask_introduction(now, neighbour);
+      if (!busy_seeder || degree() < kEnoughContacts) greet(now, neighbour, {});
     }
     const Duration silence = now - neighbour.heard;
     const bool unanswered = !neighbour.proven && now - partner.born > kUnansweredMax;
@@ -281,12 +281,14 @@ void V2Exchange::seek(Instant now) {
 
 // No new data for a while: the seeder knows others, and has a chunk or two itself.
 void V2Exchange::repair(Instant now) {
-  // Sooner, when nothing is on its way from anybody who answers.
+  // Sooner, when nothing is on its way from anybody who answers; but again no sooner than ever.
   const bool awaited = std::ranges::any_of(core_.neighbours(), [now](const auto& n) {
     return n->partner->asked() > 0 && (n->proven || now - n->partner->born < kIntroduceAfter);
   });
   const Duration stall = awaited ? core_.config.v2.stall : core_.config.v2.stall / 4;
-  const Duration wait = stall * (int64_t{1} << std::min(repairs_, kDoublingsMax));
+  const Duration wait =
+      repairs_ == 0 ? stall
+                    : core_.config.v2.stall * (int64_t{1} << std::min(repairs_, kDoublingsMax));
   if (now - last_progress_ <= stall || now - last_repair_ <= wait) return;
   last_repair_ = now;
   ++repairs_;

@@ -115,6 +115,8 @@ class V2Exchange final : public Exchange {
   void remove(Instant now, Neighbour& neighbour);
   [[nodiscard]] bool make_room(Instant now);
   [[nodiscard]] uint32_t degree() const;
+  // So many join that it wants a farewell of some only.
+  [[nodiscard]] bool seeder_is_busy() const { return farewell_ < 255; }
 
   // State of our own in a datagram; about `object` (null: none), with at most `wants_max` wants.
   [[nodiscard]] wire::TradeState state_for(Instant now, Neighbour& neighbour, const Object* object,
@@ -154,6 +156,7 @@ class V2Exchange final : public Exchange {
   void settle_arrival(Instant now, Neighbour& from, content::FileId file, wire::ChunkName chunk,
                       bool pushed);
   void take(Instant now, Neighbour& from, const Early& piece);
+  [[nodiscard]] bool is_true_copy(const Object& object, const Early& piece);
   void endgame(Instant now);
   [[nodiscard]] uint32_t window() const;
   [[nodiscard]] uint32_t per_neighbour() const;

@@ -212,7 +212,7 @@ bool V2Exchange::send_piece(Instant now, Neighbour& neighbour, Object& object,
   message.state = state_for(now, neighbour, about, (spare - news_max * 4) / 4);
   if (about != &object) {
     message.other = object.id;
-    partner.view(object.id).introduced = true;
+    partner.view(object.id).named_to_it = true;
   }
   message.chunk = chunk;
   message.pushed = pushed;

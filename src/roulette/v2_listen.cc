@@ -67,7 +67,7 @@ void V2Exchange::on_control(Instant now, Neighbour& from, const wire::TradeState
 void V2Exchange::note_holding(Partner& partner, content::FileId file, const wire::Intervals& whole,
                               const std::vector<wire::BlockMap>& have) {
   View& view = partner.view(file);
-  view.named = true;
+  view.named_by_it = true;
   const Object* known = find_object(file);
   for (const nois::Interval& blocks : whole.span()) {
     // Of an object that we know nothing of, nobody can have a say on its length.
@@ -98,7 +98,7 @@ void V2Exchange::read_wants(Instant now, Partner& partner, content::FileId file,
     if (old.file != file) partner.wanted.push_back(old);
   }
   View& view = partner.view(file);
-  view.named = true;
+  view.named_by_it = true;
   for (const wire::ChunkName chunk : wants.span()) {
     if (chunk.block >= about->blocks.size() ||
         !about->blocks[chunk.block].held.test(chunk.position))
@@ -131,7 +131,6 @@ void V2Exchange::on_piece(Instant now, Neighbour& from, const wire::Piece& messa
                     message.verified, {message.bytes.begin(), message.bytes.end()}};
   const bool known = downloads_.store_of(message.file()) != nullptr;
   if (!known && link_.busy() && early_.size() < kEarlyMax) {
-    partner.got += length;
     settle_arrival(now, from, piece.file, piece.chunk, piece.pushed);
     early_.push_back(piece);
     return;

@@ -8,8 +8,8 @@ namespace fb::roulette {
 namespace {
 
 constexpr uint32_t kChunksForHealth = 8;  // so many in a row, and a stall is over
+constexpr std::ptrdiff_t kKeptMax = 64;   // objects
 // A page's manifests come one after the other, and neighbours are told of several at once.
-constexpr std::ptrdiff_t kKeptMax = 64;  // objects
 constexpr Duration kNameTogether = milliseconds(30);
 
 }  // namespace
@@ -33,11 +33,7 @@ void V2Exchange::on_download_began(Instant now) {
       early_.push_back(piece);
       continue;
     }
-    if (Neighbour* from = core_.find(piece.from)) {
-      uint64_t& got = from->partner->got;  // counted again
-      got -= std::min<uint64_t>(got, piece.bytes.size());
-      take(now, *from, piece);
-    }
+    if (Neighbour* from = core_.find(piece.from)) take(now, *from, piece);
   }
   pull(now);
   give(now);
@@ -79,7 +75,7 @@ V2Exchange::Object* V2Exchange::lacked_by(const Partner& partner, uint64_t least
   uint64_t most_lack = 0;
   for (Object& known : objects_) {
     const View* view = partner.find_view(known.id);
-    if (view == nullptr || !view->named) continue;
+    if (view == nullptr || !view->named_by_it) continue;
     named = true;
     const uint64_t count = known.geometry.chunk_count();
     const uint64_t lack = count - std::min(count, view->have.count());

@@ -1,5 +1,6 @@
 // Profile v2, asking: which chunk of whom, what to do with it when it comes, and what when not.
 #include <algorithm>
+#include <array>
 #include <utility>
 
 #include "roulette/v2_exchange.h"
@@ -42,9 +43,10 @@ uint32_t V2Exchange::window() const {
   return std::max<uint32_t>(v2.window_min, static_cast<uint32_t>(std::min<uint64_t>(chunks, 4096)));
 }
 
-// Of few neighbours more has to be asked.
+// Of few neighbours more has to be asked, but no more than one want list can tell.
 uint32_t V2Exchange::per_neighbour() const {
-  return std::max(core_.config.v2.per_neighbour, window() / std::max(1U, degree()));
+  const uint32_t share = std::max(core_.config.v2.per_neighbour, window() / std::max(1U, degree()));
+  return std::min(share, static_cast<uint32_t>(wire::kWantsMax));
 }
 
 uint64_t V2Exchange::lacking() const {
@@ -116,7 +118,6 @@ bool V2Exchange::ask_one(Instant now, int64_t& room, bool also_pushable) {
         Neighbour& neighbour = *owned;
         const Partner& partner = *neighbour.partner;
         if (!partner.told_us || neighbour.token_out == 0) continue;
-        // No more than one want list can tell.
         const size_t most = neighbour.is_seeder ? wire::kWantsMax : per_neighbour();
         if (partner.asked() >= most || (neighbour.is_seeder && partner.grant == 0)) continue;
         if (credit_at(neighbour) < size) continue;
@@ -242,7 +243,7 @@ void V2Exchange::flush(Instant now) {
     const auto fresh = static_cast<size_t>(
         std::ranges::count_if(partner.out, [](const Outstanding& o) { return !o.told; }));
     const bool carried = !partner.wanted.empty() && may_give(now, neighbour, 1);
-    const bool busy_seeder = neighbour.is_seeder && farewell_ < 255;
+    const bool busy_seeder = neighbour.is_seeder && seeder_is_busy();
     const bool starving = partner.out.front().asked == partner.dirty_since;
     const Duration hold = carried || busy_seeder ? kHold : starving ? Duration{} : kHold / 2;
     if (now - partner.dirty_since < hold && fresh < kHoldChunks) continue;
@@ -307,6 +308,18 @@ void V2Exchange::settle_arrival(Instant now, Neighbour& from, content::FileId fi
   }
 }
 
+// The chunk is held already, and this is what it says.
+bool V2Exchange::is_true_copy(const Object& object, const Early& piece) {
+  if (piece.chunk.block >= object.blocks.size() ||
+      piece.chunk.position >= object.geometry.block_size(piece.chunk.block)) {
+    return false;
+  }
+  std::array<uint8_t, content::kChunkSizeMax> bytes;
+  const uint32_t id = object.geometry.id_at(piece.chunk.block, piece.chunk.position);
+  const Holdings::Chunk held = downloads_.read_chunk(object.id, id, bytes);
+  return held.length > 0 && std::ranges::equal(std::span(bytes).first(held.length), piece.bytes);
+}
+
 void V2Exchange::take(Instant now, Neighbour& from, const Early& piece) {
   const uint64_t length = piece.bytes.size();
   const auto useless = [&](Drop why) {
@@ -316,10 +329,14 @@ void V2Exchange::take(Instant now, Neighbour& from, const Early& piece) {
   settle_arrival(now, from, piece.file, piece.chunk, piece.pushed);
   Download* download = downloads_.fetching(piece.file);
   Object* of = object(piece.file);
-  if (download == nullptr && of != nullptr && !piece.pushed) {
-    from.partner->got += length;  // it did what it was asked, before the object was whole
+  // It did what it was asked, so it is paid; what it pushed in vain is its own affair.
+  const auto pay_for_copy = [&] {
+    if (!piece.pushed && is_true_copy(*of, piece)) from.partner->got += length;
+  };
+  if (download == nullptr || of == nullptr) {
+    if (of != nullptr) pay_for_copy();
+    return useless(Drop::kUnknownFile);
   }
-  if (download == nullptr || of == nullptr) return useless(Drop::kUnknownFile);
   const content::Geometry& geometry = of->geometry;
   if (piece.chunk.block >= of->blocks.size() ||
       piece.chunk.position >= geometry.block_size(piece.chunk.block)) {
@@ -338,8 +355,7 @@ void V2Exchange::take(Instant now, Neighbour& from, const Early& piece) {
   switch (result.outcome) {
     case Outcome::kDuplicate:
       core_.stats.chunk_bytes_duplicate += length;
-      // It did what it was asked, so it is paid; what it pushed in vain is its own affair.
-      if (!piece.pushed) partner.got += length;
+      pay_for_copy();
       sync_block(*of, piece.chunk.block, store);  // or it is asked for again and again
       recount(*of);
       return useless(Drop::kDuplicateChunk);

@@ -8,6 +8,11 @@ namespace fb::roulette {
 namespace {
 
 constexpr uint64_t kAmplificationMax = 3;  // RFC 9000, section 8.1
+constexpr size_t kJoinsWaitingMax = 16'384;
+constexpr size_t kAdmittedKept = 4096;
+constexpr Duration kAdmittedLately = milliseconds(300);  // a JOIN sent again waits for so long
+constexpr Duration kListedMax = seconds(60);
+constexpr size_t kOldLookedAt = 64;
 constexpr Duration kHeardLately = seconds(3);
 constexpr size_t kContactsFew = 3;       // also for who comes again
 constexpr double kJoinShare = 0.95;      // of the bytes an arrival, for its admission

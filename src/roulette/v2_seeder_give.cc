@@ -139,7 +139,6 @@ void V2Seeder::queue_wanted(Instant now, Neighbour& from, content::FileId file,
   const auto geometry = catalog_.object(file);
   if (!geometry) return core_.drop(Drop::kUnknownFile);
   Partner& partner = *from.partner;
-  partner.view(file).named = true;
   for (const wire::ChunkName chunk : wants.span()) {
     if (chunk.block >= geometry->block_count() ||
         chunk.position >= geometry->block_size(chunk.block)) {

@@ -14,13 +14,6 @@
 
 namespace fb::roulette {
 
-inline constexpr size_t kJoinsWaitingMax = 16'384;
-inline constexpr size_t kAdmittedKept = 4096;
-inline constexpr Duration kAdmittedLately =
-    milliseconds(300);  // a JOIN sent again is answered after this
-inline constexpr Duration kListedMax = seconds(60);
-inline constexpr size_t kOldLookedAt = 64;
-
 struct WaitingJoin {
   Endpoint endpoint;
   wire::Token reply_token = 0;
