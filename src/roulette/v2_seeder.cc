@@ -16,12 +16,19 @@ constexpr size_t kOldLookedAt = 64;
 constexpr Duration kHeardLately = seconds(3);
 constexpr size_t kContactsFew = 3;       // also for who comes again
 constexpr double kJoinShare = 0.95;      // of the bytes an arrival, for its admission
-constexpr double kFarewellRateMax = 60;  // of BYE, a second
 constexpr double kManifestShare = 0.15;  // of the uplink; contacts have it too
 constexpr double kManifestBytes = 600;   // about
-constexpr double kFirstMany = 8;         // of those without contacts, a second
-constexpr double kTicketRateMax = 450;   // joins a second that may be listed
-constexpr double kTokenRateMax = 100;    // joins a second that get a token of ours
+constexpr size_t kManifestsWaitingMin = 16;
+constexpr size_t kManifestsWaitingMax = 4096;
+constexpr size_t kManifestsWaitingEach = 64;  // of one endpoint
+constexpr Duration kManifestWaitMax = milliseconds(600);
+constexpr double kManifestDebtMax = 64 * 1024;  // bytes; one may be long
+constexpr double kFirstMany = 8;                // of those without contacts, a second
+// What is for some only where many come: so many bytes of the line there are for each that gets it.
+constexpr double kLineForFarewell = 1667;     // of the sustained rate
+constexpr double kLineForTicket = 222;        // a place among those who are named
+constexpr double kLineForToken = 1000;        // a token of ours, so that it can ask for chunks;
+constexpr double kLineForTokenCold = 10'000;  // while nobody else gets chunks into the swarm
 // Visitors who are here for so long when others have come and gone do not give, or get nothing for
 // it. Where there are several, and more than one in so many, the others are told.
 constexpr Duration kLateAtLeast = seconds(5);
@@ -60,7 +67,7 @@ void V2Seeder::receive(Instant now, const Endpoint& from, std::span<const uint8_
     if (const auto* greet = std::get_if<wire::Greet>(&datagram->message)) {
       on_greet(now, from, *greet);
     } else if (const auto* request = std::get_if<wire::ManifestRequest>(&datagram->message)) {
-      send_manifest(now, from, request->reply_token, request->request, request->path);
+      queue_manifest({from, request->reply_token, request->request, request->path, now});
     } else if (const auto* introduce = std::get_if<wire::Introduce>(&datagram->message)) {
       on_introduce(now, from, *introduce);
     } else {
@@ -93,12 +100,36 @@ void V2Seeder::on_join(Instant now, const Endpoint& from, const wire::Join& mess
       {from, message.reply_token, message.name, message.path, size, lately != admitted_.rend()});
 }
 
-// It takes its part of the uplink as everything does.
-void V2Seeder::send_manifest(Instant now, const Endpoint& to, wire::Token token, uint16_t request,
-                             const std::string& path) {
+// It waits its turn as everything does, or a crowd that asks would keep the line from all else.
+void V2Seeder::queue_manifest(QueuedManifest asked) {
+  const auto most =
+      static_cast<size_t>(std::clamp(bytes_per_second() / kManifestBytes,
+                                     double{kManifestsWaitingMin}, double{kManifestsWaitingMax}));
+  if (manifests_.size() >= most) return core_.drop(Drop::kQueueFull);
+  size_t its = 0;
+  for (const QueuedManifest& waiting : manifests_) {
+    if (waiting.to != asked.to) continue;
+    if (waiting.request == asked.request) return core_.drop(Drop::kUnexpected);
+    if (++its == kManifestsWaitingEach) return core_.drop(Drop::kAddressLimit);
+  }
+  manifests_.push_back(std::move(asked));
+}
+
+bool V2Seeder::manifest_is_next() const {
+  if (manifests_.empty()) return false;
+  return manifest_credit_ >= 0 || (joins_.empty() && queue_.empty());
+}
+
+void V2Seeder::send_manifest(Instant now) {
+  const QueuedManifest next = std::move(manifests_.front());
+  manifests_.pop_front();
+  // It has asked again, or has it from a neighbour.
+  if (now - next.since > kManifestWaitMax) return;
   const uint64_t before = core_.accepted_bytes();
-  desk_.send_manifest(now, to, token, request, path, UINT64_MAX);
-  uplink_.on_sent(now, core_.accepted_bytes() - before);
+  desk_.send_manifest(now, next.to, next.token, next.request, next.path, UINT64_MAX);
+  const uint64_t size = core_.accepted_bytes() - before;
+  uplink_.on_sent(now, size);
+  manifest_credit_ = std::max(manifest_credit_ - static_cast<double>(size), -kManifestDebtMax);
 }
 
 // At random among those who are young enough to stay for a while.
@@ -164,11 +195,11 @@ void V2Seeder::admit(Instant now) {
     message.contacts.push_back({one->endpoint, make_ticket(one->key, newcomer.endpoint.address,
                                                            message.epoch, one->name)});
   }
-  const bool listed = rate <= kTicketRateMax || core_.rng.unit() * rate < kTicketRateMax;
-  if (listed || message.contacts.empty()) {
+  if (is_among(rate, kLineForTicket) || message.contacts.empty()) {
     message.ticket = make_ticket(own_key_, newcomer.endpoint.address, message.epoch, core_.name);
   }
-  message.farewell = static_cast<uint8_t>(255 * std::min(1.0, kFarewellRateMax / rate));
+  message.farewell = static_cast<uint8_t>(
+      255 * std::min(1.0, line_for(kLineForFarewell) / join_times_.sustained(now)));
   message.grant = static_cast<uint8_t>(grant(rate));
   // When many come at once, some get it here and hand it on to those whom they meet.
   const double may_ask = message.contacts.size() < 2
@@ -176,10 +207,8 @@ void V2Seeder::admit(Instant now) {
                              : bytes_per_second() * kManifestShare / kManifestBytes;
   message.ask_manifest = asked_.in_last_second(now) < may_ask;
   if (message.ask_manifest) asked_.add(now);
-  const uint64_t before = core_.accepted_bytes();
   send(now, newcomer.endpoint, newcomer.reply_token, Lane::kControl, message);
   ++core_.stats.joins;
-  join_bytes_ += core_.accepted_bytes() - before + kIpUdpHeaderBytes;
   admitted_.push_back({newcomer.endpoint, newcomer.reply_token, newcomer.name, path, newcomer.path,
                        now, message.contacts.size()});
   if (admitted_.size() > kAdmittedKept) admitted_.pop_front();
@@ -219,20 +248,20 @@ void V2Seeder::on_greet(Instant now, const Endpoint& from, const wire::Greet& me
   neighbour->token_out = message.reply_token;
   neighbour->heard = now;
   partner.hear(now, message.state, neighbour->account.sent);
-  if (rate <= kTokenRateMax || core_.rng.unit() * rate < kTokenRateMax) {
+  if (is_among(rate, is_cold() ? kLineForTokenCold : kLineForToken)) {
     wire::Greeted answer;
     answer.reply_token = neighbour->token_in;
     partner.fill(now, answer.state);
     send(now, *neighbour, Lane::kControl, answer);
   }
-  if (found->contacts < kContactsFew) {
+  if (found->contacts == 0 || (found->contacts < kContactsFew && !is_cold())) {
     // It came with the first; by now others have proved themselves.
     found->contacts = kContactsFew;
     recommend(now, *neighbour, found->path,
-              rate <= kTokenRateMax ? wire::kReferralsMax : kContactsFew);
+              rate <= line_for(kLineForToken) ? wire::kReferralsMax : kContactsFew);
   }
   if (!message.path.empty()) {
-    send_manifest(now, from, message.reply_token, 0, message.path);
+    queue_manifest({from, message.reply_token, 0, message.path, now});
   }
   const auto object = catalog_.first_object(found->path_text);
   if (object && !again) {
@@ -267,7 +296,7 @@ void V2Seeder::on_neighbour(Instant now, const Endpoint& from, const wire::Datag
   if (const auto* control = std::get_if<wire::Control>(&datagram.message)) {
     on_control(now, *neighbour, *control);
   } else if (const auto* request = std::get_if<wire::ManifestRequest>(&datagram.message)) {
-    send_manifest(now, from, neighbour->token_out, request->request, request->path);
+    queue_manifest({from, neighbour->token_out, request->request, request->path, now});
   } else if (const auto* digests = std::get_if<wire::DigestRequest>(&datagram.message)) {
     desk_.on_digest_request(now, *neighbour, *digests);
   } else if (const auto* introduce = std::get_if<wire::Introduce>(&datagram.message)) {
@@ -351,7 +380,7 @@ bool V2Seeder::make_room(Instant now) {
 
 // Who says no BYE is forgotten when it must have left.
 void V2Seeder::forget_old(Instant now) {
-  const bool many = join_rate(now) > kTokenRateMax;
+  const bool many = join_rate(now) > line_for(kLineForToken);
   const Duration stays = scale(lifetime_, many ? 1.5 : 4) + milliseconds(500);
   size_t here = 0;
   size_t late = 0;

@@ -55,10 +55,15 @@ class V2Seeder final : public SeederProfile {
                     const wire::ChunkNames<wire::kWantsMax>& wants);
   void on_bye(Instant now, Neighbour& from, const wire::Bye& message);
   void on_introduce(Instant now, const Endpoint& from, const wire::Introduce& message);
-  void send_manifest(Instant now, const Endpoint& to, wire::Token token, uint16_t request,
-                     const std::string& path);
+  void queue_manifest(QueuedManifest asked);
+  [[nodiscard]] bool manifest_is_next() const;
+  void send_manifest(Instant now);
   void admit(Instant now);
   void serve(Instant now);
+  bool serve_one(Instant now);
+  [[nodiscard]] SentSoFar sent_so_far() const;
+  [[nodiscard]] bool is_cold() const;
+  [[nodiscard]] bool owes_chunks() const;
   bool inject(Instant now);
   bool send_piece(Instant now, const QueuedChunk& queued);
   [[nodiscard]] std::optional<content::FileId> wanted_by(const Neighbour& visitor);
@@ -79,6 +84,11 @@ class V2Seeder final : public SeederProfile {
   [[nodiscard]] double bytes_per_second() const {
     return uplink_.rate().limited() ? static_cast<double>(uplink_.rate().bits_per_second) / 8 : 1e9;
   }
+  // How many a second have `bytes` of the line each; and whether one of `rate` is among them.
+  [[nodiscard]] double line_for(double bytes) const { return bytes_per_second() / bytes; }
+  [[nodiscard]] bool is_among(double rate, double bytes) {
+    return rate <= line_for(bytes) || core_.rng.unit() * rate < line_for(bytes);
+  }
   bool send(Instant now, const Endpoint& to, wire::Token token, Lane lane,
             const wire::Message& message);
   bool send(Instant now, Neighbour& to, Lane lane, const wire::Message& message) {
@@ -98,12 +108,15 @@ class V2Seeder final : public SeederProfile {
   std::deque<Listed> listed_;                   // oldest first; those gone stay until they are old
   std::unordered_map<uint32_t, Instant> gone_;  // looked up only
   std::deque<QueuedChunk> queue_;
+  std::deque<QueuedManifest> manifests_;
+  double manifest_credit_ = 0;  // bytes
   RecentTimes pushes_;
   std::vector<NeighbourId> unserved_;  // newest last
   RecentRates up_rates_, down_rates_;  // of those who left
   Duration lifetime_ = seconds(2);
   bool wary_ = false;
-  uint64_t data_bytes_ = 0, join_bytes_ = 0, data_sent_ = 0;
+  uint64_t chunks_sent_ = 0;
+  SentSoFar sent_when_empty_;  // when nobody was here, last time
   double referral_tokens_ = 0;
   Instant referral_tokens_at_{};
   Instant next_idle_ = Instant::never();

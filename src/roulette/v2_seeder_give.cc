@@ -7,7 +7,7 @@
 namespace fb::roulette {
 namespace {
 
-constexpr double kGrantRateMax = 150;   // joins a second; above, nobody asks us
+constexpr double kLineForGrant = 667;   // bytes an arrival; with less, nobody asks us
 constexpr size_t kQueueMin = 16;        // chunks that may wait; of a fast line,
 constexpr double kQueueSeconds = 0.16;  // what it carries in so long
 constexpr size_t kQueueMax = 1024;
@@ -15,7 +15,13 @@ constexpr double kPieceBytes = 1100;  // about, on the line
 constexpr size_t kGrantMax = 255;
 constexpr Duration kIdle = milliseconds(20);
 constexpr Duration kInjectGap = milliseconds(60);  // between two unasked chunks to one peer
-constexpr double kInjectAge = 0.6;                 // of a lifetime
+// Of what else is sent, goes to manifests that wait.
+constexpr double kManifestShareOfJoins = 0.15;
+constexpr double kManifestShareOfData = 1;
+constexpr double kManifestCreditMax = 2048;  // bytes
+constexpr size_t kSwarmNone = 3;             // neighbours; with fewer it begins anew
+constexpr size_t kSwarmSmall = 8;            // neighbours; with more, what we send is not enough
+constexpr double kInjectAge = 0.6;           // of a lifetime
 
 }  // namespace
 
@@ -26,7 +32,7 @@ size_t V2Seeder::queue_max() const {
 
 uint32_t V2Seeder::grant(double rate) const {
   const size_t most = queue_max();
-  if (rate > kGrantRateMax || queue_.size() >= most) return 0;
+  if (rate > line_for(kLineForGrant) || queue_.size() >= most) return 0;
   return static_cast<uint32_t>(std::min({kGrantMax, most, (most - queue_.size()) / 2}));
 }
 
@@ -69,7 +75,8 @@ bool V2Seeder::inject(Instant now) {
     Neighbour* candidate = core_.find(one.id);
     if (candidate == nullptr) continue;
     const content::Geometry* latest = fresh_.latest();
-    const bool spread = latest != nullptr && data_sent_ * 10 > uint64_t{latest->chunk_count()} * 13;
+    const bool spread =
+        latest != nullptr && chunks_sent_ * 10 > uint64_t{latest->chunk_count()} * 13;
     if (spread && now - one.at > scale(lifetime_, kInjectAge)) continue;
     if (now - candidate->partner->last_sent < kInjectGap) continue;
     chosen = candidate;
@@ -109,27 +116,55 @@ bool V2Seeder::send_piece(Instant now, const QueuedChunk& queued) {
   partner.last_sent = now;
   to->account.sent += length;
   core_.stats.chunk_bytes_sent += length;
-  data_bytes_ += length;
-  ++data_sent_;
+  ++chunks_sent_;
   return true;
 }
 
+SentSoFar V2Seeder::sent_so_far() const {
+  return {chunks_sent_, core_.stats.chunk_bytes_sent, core_.accepted_bytes()};
+}
+
+// A swarm has begun from nothing and has not got the object once: nobody can finish before it has.
+bool V2Seeder::is_cold() const {
+  const content::Geometry* latest = fresh_.latest();
+  return latest != nullptr && core_.neighbours().size() > kSwarmSmall &&
+         (chunks_sent_ - sent_when_empty_.chunks) * 10 < uint64_t{latest->chunk_count()} * 13;
+}
+
+// Chunks have had less of the line than all else.
+bool V2Seeder::owes_chunks() const {
+  const SentSoFar now = sent_so_far();
+  const uint64_t chunks = now.chunk_bytes - sent_when_empty_.chunk_bytes;
+  return now.bytes - sent_when_empty_.bytes > 2 * chunks;
+}
+
 void V2Seeder::serve(Instant now) {
+  if (core_.neighbours().size() < kSwarmNone) sent_when_empty_ = sent_so_far();
   while (uplink_.ready(now)) {
-    const content::Geometry* latest = fresh_.latest();
-    const bool cold = latest != nullptr && core_.neighbours().size() > 8 &&
-                      data_sent_ * 10 < uint64_t{latest->chunk_count()} * 13;
-    const bool data_first = cold && join_bytes_ > data_bytes_ && (!queue_.empty() || inject(now));
-    if (!joins_.empty() && !data_first) {
-      admit(now);
+    if (manifest_is_next()) {
+      send_manifest(now);
       continue;
     }
-    if (queue_.empty() && !inject(now)) break;
-    const QueuedChunk next = queue_.front();
-    queue_.pop_front();
-    send_piece(now, next);
+    const uint64_t before = core_.accepted_bytes();
+    const double share = joins_.empty() ? kManifestShareOfData : kManifestShareOfJoins;
+    if (!serve_one(now)) break;
+    const auto size = static_cast<double>(core_.accepted_bytes() - before);
+    manifest_credit_ = std::min(manifest_credit_ + size * share, kManifestCreditMax);
   }
   next_idle_ = core_.neighbours().empty() ? Instant::never() : now + kIdle;
+}
+
+bool V2Seeder::serve_one(Instant now) {
+  const bool chunks_first = is_cold() && owes_chunks() && (!queue_.empty() || inject(now));
+  if (!joins_.empty() && !chunks_first) {
+    admit(now);
+    return true;
+  }
+  if (queue_.empty() && !inject(now)) return false;
+  const QueuedChunk next = queue_.front();
+  queue_.pop_front();
+  send_piece(now, next);
+  return true;
 }
 
 // Its want list is absolute: what is on it, not on its way and not queued yet, is queued.

@@ -48,17 +48,41 @@ struct QueuedChunk {
   bool pushed = false;
 };
 
-// When something happened, within the last second.
+struct QueuedManifest {
+  Endpoint to;
+  wire::Token token = 0;
+  uint16_t request = 0;
+  std::string path;
+  Instant since{};
+};
+// What has left so far.
+struct SentSoFar {
+  uint64_t chunks = 0;
+  uint64_t chunk_bytes = 0;
+  uint64_t bytes = 0;  // of everything
+};
+
+// When something happened, within the last seconds.
 class RecentTimes {
  public:
   void add(Instant now) { times_.push_back(now); }
   // How often; at least once, so that it can be divided by.
   [[nodiscard]] double in_last_second(Instant now) {
-    while (!times_.empty() && now - times_.front() > seconds(1)) times_.pop_front();
-    return std::max(1.0, static_cast<double>(times_.size()));
+    forget_old(now);
+    const auto recent = std::ranges::lower_bound(times_, now - seconds(1));
+    return std::max(1.0, static_cast<double>(times_.end() - recent));
+  }
+  // How often a second, on an average of longer; at least once likewise.
+  [[nodiscard]] double sustained(Instant now) {
+    forget_old(now);
+    return std::max(1.0, static_cast<double>(times_.size()) / kKept.seconds());
   }
 
  private:
+  static constexpr Duration kKept = seconds(4);
+  void forget_old(Instant now) {
+    while (!times_.empty() && now - times_.front() > kKept) times_.pop_front();
+  }
   std::deque<Instant> times_;
 };
 

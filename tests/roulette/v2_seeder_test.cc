@@ -102,11 +102,17 @@ TEST_CASE("v2 seeder: a stranger draws no more than three times its bytes") {
   control.state.want_referrals = true;
   control.state.file = f.file();
   control.state.wants.add({0, 0});
-  const std::vector<wire::Message> others{
-      greet_of(host(60)), greet_of(host(50)), control, wire::Control{},
-      wire::Introduce{v6_host(1), name_of(v6_host(1))}, wire::ManifestRequest{1, {}, 1, "f"},
-      wire::DigestRequest{f.file(), 0, 1}, wire::Bye{}, wire::PathChallenge{},
-      wire::PathResponse{}, wire::Hello{wire::Profile::kV2, 1, 2, {}, f.file(), {}}};
+  const std::vector<wire::Message> others{greet_of(host(60)),
+                                          greet_of(host(50)),
+                                          control,
+                                          wire::Control{},
+                                          wire::Introduce{v6_host(1), name_of(v6_host(1))},
+                                          wire::ManifestRequest{1, {}, 1, "f"},
+                                          wire::DigestRequest{f.file(), 0, 1},
+                                          wire::Bye{},
+                                          wire::PathChallenge{},
+                                          wire::PathResponse{},
+                                          wire::Hello{wire::Profile::kV2, 1, 2, {}, f.file(), {}}};
   const size_t before = f.out.sent.size();
   for (const auto& message : others) {
     for (const wire::Token to : {wire::Token{0}, stolen, stolen ^ 1, wire::Token{12345}}) {
@@ -372,15 +378,85 @@ TEST_CASE("v2 seeder: where many come, few are wanted to say goodbye or to ask f
   CHECK(first.ask_manifest);
   size_t asked = 0;
   uint8_t farewell = 255;
-  for (uint8_t i = 2; i <= 200; ++i) {
+  for (uint16_t i = 0; i < 800; ++i) {  // in four seconds
+    Endpoint from = host(static_cast<uint8_t>(2 + i % 200));
+    from.port = static_cast<uint16_t>(from.port + i / 200);
     f.now = f.now + milliseconds(5);
-    f.receive(host(i), 0, join_of(host(i)));
+    f.receive(from, 0, join_of(from));
     f.seeder->advance(f.now);
-    const auto admit = f.out.last<wire::Admit>(host(i));
+    const auto admit = f.out.last<wire::Admit>(from);
     if (!admit) continue;
     asked += admit->ask_manifest ? 1U : 0U;
     farewell = std::min(farewell, admit->farewell);
+    if (i < 200) CHECK(admit->farewell == 255);  // it does not last yet
   }
-  CHECK(asked < 10);  // nobody has contacts here, so eight in a second
+  CHECK(asked < 40);  // nobody has contacts here, so eight in a second
   CHECK(farewell < 100);
+}
+
+TEST_CASE("v2 seeder: a crowd that asks for manifests does not keep the line from chunks") {
+  RouletteConfig config;
+  config.uplink = BitRate{800'000};
+  Fixture f(config);
+  const wire::Token token = f.meet(host(1));
+  std::vector<std::pair<Endpoint, wire::Token>> crowd;
+  for (uint8_t i = 2; i <= 200; ++i) {
+    f.receive(host(i), 0, join_of(host(i)));
+    f.now = f.now + milliseconds(30);
+    f.seeder->advance(f.now);
+    crowd.emplace_back(host(i), f.out.last<wire::Admit>(host(i)).value().ticket);
+  }
+  f.now = f.now + seconds(2);
+  f.seeder->advance(f.now);
+  f.out.sent.clear();
+  for (const auto& [peer, ticket] : crowd) {
+    f.receive(peer, ticket, wire::ManifestRequest{1, {}, 7, "f"});
+    f.receive(peer, ticket, wire::ManifestRequest{1, {}, 7, "f"});  // the same
+  }
+  CHECK(f.drops(Drop::kQueueFull) > 0);
+  CHECK(f.drops(Drop::kUnexpected) > 0);
+  uint64_t manifests = 0, chunks = 0;
+  const auto count = [&] {
+    for (const auto& sent : f.out.sent) {
+      const uint64_t size = sent.bytes.size();
+      if (std::holds_alternative<wire::ManifestPart>(sent.decoded().message)) manifests += size;
+      if (std::holds_alternative<wire::Piece>(sent.decoded().message)) chunks += size;
+    }
+    f.out.sent.clear();
+  };
+  wire::Control wants;
+  wants.state.file = f.file();
+  for (int i = 0; i < 60; ++i) {  // 600 ms, 60,000 bytes
+    wants.state.sequence = static_cast<uint16_t>(i + 2);
+    wants.state.wants = {};
+    for (uint8_t k = 0; k < 10; ++k) wants.state.wants.add({0, k});
+    f.receive(host(1), token, wants);
+    f.now = f.now + milliseconds(10);
+    f.seeder->advance(f.now);
+    count();
+  }
+  CHECK(manifests > 10'000);
+  CHECK(chunks > 10'000);
+  CHECK(manifests + chunks < 75'000);
+  // What nobody waits for any more is not sent.
+  for (int i = 0; i < 100; ++i) {
+    f.now = f.now + milliseconds(10);
+    f.seeder->advance(f.now);
+    if (i == 20) f.out.sent.clear();
+  }
+  manifests = 0;
+  count();
+  CHECK(manifests == 0);
+}
+
+TEST_CASE("v2 seeder: nobody fills the manifests' queue alone") {
+  RouletteConfig config;
+  config.uplink = BitRate{800'000};
+  Fixture f(config);
+  const wire::Token ticket = f.join(host(1)).ticket;
+  for (uint16_t i = 1; i <= 300; ++i) {
+    f.receive(host(1), ticket, wire::ManifestRequest{1, {}, i, "f"});
+  }
+  CHECK(f.drops(Drop::kAddressLimit) > 200);
+  CHECK(f.drops(Drop::kQueueFull) == 0);
 }
