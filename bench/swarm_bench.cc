@@ -33,6 +33,7 @@ struct Result {
 
 Result run(uint64_t seed, const Variant& variant) {
   sim::Scenario scenario;
+  scenario.roulette.profile = wire::Profile::kClassic;
   scenario.stop.peers = kPeers;
   scenario.arrivals.rate = kArrivals;
   variant.change(scenario);

@@ -193,10 +193,10 @@ void add_bounds(SettingTable& t, roulette::RouletteConfig& c) {
 void add_roulette_settings(SettingTable& table, roulette::RouletteConfig& config,
                            RouletteRole role) {
   row(table, "profile", &config.profile, 0, 0,
-      "The rules of the swarm; all its members must have the same. classic: those of the paper, "
-      "handshakes before each burst. v2: each datagram carries all that its sender wants and "
-      "holds, Reed-Solomon chunks are traded too, and uplinks are filled unasked; keys in "
-      "[roulette.v2].");
+      "The rules of the swarm; all its members must have the same. v2: each datagram carries all "
+      "that its sender wants and holds, Reed-Solomon chunks are traded too, and uplinks are filled "
+      "unasked; keys in [roulette.v2]. classic: those of the paper, handshakes before each burst; "
+      "several times slower.");
   if (role != RouletteRole::kPeer) add_referrals(table, config);
   if (role != RouletteRole::kSeeder) {
     add_overlay(table, config);

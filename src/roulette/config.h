@@ -51,7 +51,7 @@ struct V2Config {
 };
 
 struct RouletteConfig {
-  wire::Profile profile = wire::Profile::kClassic;
+  wire::Profile profile = wire::Profile::kV2;
 
   // Overlay (2.1).
   uint32_t degree_min = 4;

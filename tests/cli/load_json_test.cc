@@ -73,9 +73,10 @@ TEST_CASE("profiles by name", "[load_json]") {
   const auto profile = [&] {
     return nlohmann::json::parse(to_json(summarise(scenario, {})))["profile"];
   };
+  CHECK(profile() == "v2");
+  scenario.roulette.profile = wire::Profile::kClassic;
   CHECK(profile() == "classic");
   scenario.roulette.profile = wire::Profile::kV2;
-  CHECK(profile() == "v2");
   scenario.roulette.v2.endgame = false;
   const auto json = nlohmann::json::parse(to_json(summarise(scenario, {})));
   CHECK(json["scenario"]["roulette_v2"]["endgame"] == false);

@@ -242,7 +242,7 @@ TEST_CASE("the table for a terminal", "[load_summary]") {
   const std::string text = table(summarise(small_scenario(), small_run()));
   INFO(text);
   for (const char* part :
-       {"small (classic, virtual time, seed 7)\n", "5 arrived, 3 complete, 1 gave up waiting",
+       {"small (v2, virtual time, seed 7)\n", "5 arrived, 3 complete, 1 gave up waiting",
         "1 UNFINISHED NOT IN IT", "1 stalled", "mean 5.00 s, p50 4.00", "stabilised after 4 s",
         "1.14 times the file", "1 VISITORS", "rider ", "NOT MET      mean completion time: 5 s",
         "VIOLATED     content at 2.500 s: visitor 3", "and 2 more", "tit_for_tat 1", "loss 3"}) {

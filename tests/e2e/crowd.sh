@@ -38,7 +38,7 @@ for key in seed profile arrived completed incomplete seeder_bytes received_bytes
   [[ -n $(value "$key") ]] || fail "the report has no $key"
 done
 grep -q '"drops": {' load.json || fail 'the report has no drops'
-[[ $(value profile) == classic ]] || fail 'the profile is not the default one'
+[[ $(value profile) == v2 ]] || fail 'the profile is not the default one'
 ok 'the report has every key'
 
 [[ $(value arrived) == "$peers" && $(value completed) == "$peers" && $(value incomplete) == 0 ]] ||
@@ -52,8 +52,8 @@ if [[ $(value host.was_the_limit) == true ]]; then
   check "$mean < 20" 'the mean time'
   ok "the mean time is $mean s, below the 20 s for a busy host"
 else
-  check "$mean < 12" 'the mean time'
-  ok "the mean time is $mean s, below 12 s"
+  check "$mean < 6" 'the mean time'
+  ok "the mean time is $mean s, below 6 s"
 fi
 
 [[ $(value promise_broken) == 0 ]] || fail 'visitors uploaded more than was promised'

@@ -1,5 +1,6 @@
-// hostile_sender seeder LINK SEED, or hostile_sender peer HOST:PORT SEED: everything that a
-// stranger can throw at a node. Prints one line for each kind of attack, for a script to judge:
+// hostile_sender seeder LINK SEED PROFILE, or hostile_sender peer HOST:PORT SEED PROFILE:
+// everything that a stranger can throw at a node of that profile, v2 or classic. Prints one line
+// for each kind of attack, for a script to judge:
 //
 //   NAME sent=DATAGRAMS bytes=SENT reply_bytes=RECEIVED
 //
@@ -49,10 +50,16 @@ constexpr wire::Token kOurName = 0xfedcba9876543210U;
 // One source port that counts what it sends and what comes back.
 class Attacker {
  public:
-  Attacker(std::string name, const Endpoint& target)
+  // From another address of this machine, when `from` is given.
+  Attacker(std::string name, const Endpoint& target, const Endpoint& from = {})
       : name_(std::move(name)), fd_(::socket(AF_INET, SOCK_DGRAM, 0)) {
     sockaddr_in6 address{};
-    const socklen_t length = engine::to_sockaddr(target, AF_INET, address);
+    socklen_t length = engine::to_sockaddr(from, AF_INET, address);
+    if (from != Endpoint{} &&
+        ::bind(fd_, reinterpret_cast<const sockaddr*>(&address), length) != 0) {
+      die("no socket at " + from.to_string());
+    }
+    length = engine::to_sockaddr(target, AF_INET, address);
     if (fd_ < 0 || ::connect(fd_, reinterpret_cast<const sockaddr*>(&address), length) != 0) {
       die("no socket to " + target.to_string());
     }
@@ -122,6 +129,7 @@ class Attacker {
 struct Stage {
   Endpoint target;
   content::Link link;  // of a seeder
+  wire::Profile profile = wire::Profile::kV2;
   Rng rng{0};
   wire::Token seeder_name = 0;  // 0 when the target is a peer
   content::FileId file{};
@@ -142,11 +150,35 @@ wire::Cookie random_cookie(Rng& rng) {
 }
 
 wire::Join join(const Stage& stage) {
-  return {.reply_token = kOurToken, .name = kOurName, .cookie = {}, .path = stage.link.path};
+  return {.profile = stage.profile,
+          .reply_token = kOurToken,
+          .name = kOurName,
+          .cookie = {},
+          .path = stage.link.path};
+}
+
+wire::Greet greet(const Stage& stage) {
+  wire::Greet out{.reply_token = kOurToken, .name = kOurName, .path = stage.link.path, .any = 255};
+  out.state.sequence = 1;
+  return out;
+}
+
+wire::Control control(content::FileId file, uint16_t sequence) {
+  wire::Control out;
+  out.state.sequence = sequence;
+  out.state.want_referrals = true;
+  out.state.file = file;
+  for (uint8_t position = 0; position < 64; ++position) out.state.wants.add({0, position});
+  return out;
 }
 
 wire::Hello hello(const std::optional<wire::Cookie>& cookie, content::FileId file) {
-  return {.reply_token = kOurToken, .name = kOurName, .cookie = cookie, .file = file, .have = {}};
+  return {.profile = wire::Profile::kClassic,
+          .reply_token = kOurToken,
+          .name = kOurName,
+          .cookie = cookie,
+          .file = file,
+          .have = {}};
 }
 
 // One of each message, for the holder of `to`.
@@ -175,7 +207,14 @@ std::vector<Bytes> samples(Stage& stage, wire::Token to) {
       wire::PathChallenge{6},
       wire::PathResponse{6},
       wire::Refused{wire::RefusedReason::kBusy, wire::Profile::kClassic},
-      wire::NotNow{kSomeFile, 4}};
+      wire::NotNow{kSomeFile, 4},
+      wire::DigestRequest{kSomeFile, 0, 5},
+      wire::Admit{.ticket = 5, .contacts = {{stage.target, 77}}},
+      greet(stage),
+      wire::Greeted{.reply_token = kOurToken},
+      control(kSomeFile, 9),
+      wire::Piece{.state = {.sequence = 3, .file = kSomeFile}, .bytes = kContent},
+      wire::Introduce{stage.target, 77}};
   std::vector<Bytes> out;
   for (const wire::Message& message : all) out.push_back(encoded(to, message));
   return out;
@@ -231,7 +270,10 @@ void attack_truncated(Stage& stage) {
   for (const Bytes& bytes : samples(stage, random_token(stage.rng))) {
     // These end with as many bytes as there are.
     const auto type = static_cast<wire::MessageType>(bytes[1]);
-    if (type == wire::MessageType::kData || type == wire::MessageType::kManifestPart) continue;
+    if (type == wire::MessageType::kData || type == wire::MessageType::kManifestPart ||
+        type == wire::MessageType::kPiece) {
+      continue;
+    }
     // Padding makes the long ones many; a few hundred of each do.
     const size_t step = std::max<size_t>(1, bytes.size() / 100);
     for (size_t size = wire::kHeaderSize; size < bytes.size(); size += step) {
@@ -302,17 +344,32 @@ void attack_profile(Stage& stage) {
   Attacker attacker("profile", stage.target);
   for (int i = 0; i < 50; ++i) {
     wire::Join other = join(stage);
-    other.profile = wire::Profile::kV2;
+    other.profile = stage.profile == wire::Profile::kV2 ? wire::Profile::kClassic
+                                                        : wire::Profile::kV2;
     attacker.send(0, other);
   }
 }
 
-// Takes what it can get without ever echoing a cookie: the most that an open port gives away.
+// What needs a ticket, with one that nobody made.
+void attack_ticket(Stage& stage) {
+  Attacker attacker("ticket", stage.target);
+  for (int i = 0; i < 100; ++i) {
+    // Of the seeder's own kind: its tokens begin with 24 zero bits.
+    const wire::Token guess = stage.rng.next() >> 24 | 1U;
+    attacker.send(guess, greet(stage));
+    attacker.send(guess, wire::ManifestRequest{kOurToken, {}, 3, stage.link.path});
+    attacker.send(guess, wire::Introduce{stage.target, 77});
+  }
+}
+
+// Takes what it can get without ever echoing a cookie or a ticket: the most that an open port gives
+// away.
 void attack_join(Stage& stage) {
   Attacker attacker("join", stage.target);
   for (int i = 0; i < 500; ++i) {
     wire::Join one = join(stage);
     one.name = stage.rng.next();
+    if (stage.profile == wire::Profile::kV2) one.reply_token = stage.rng.next();
     attacker.send(0, one);
   }
 }
@@ -363,17 +420,58 @@ void attack_replay(Stage& stage) {
   for (int i = 0; i < 5; ++i) honest.send(first.reply_token, wire::Bye{0});
 }
 
+// The same under v2. The thief is at another address: a ticket is for an address, whatever port.
+void attack_replay_v2(Stage& stage) {
+  Attacker honest("proven_replay", stage.target);
+  const auto admit = honest.ask<wire::Admit>(0, join(stage));
+  const auto first = honest.ask<wire::Greeted>(admit.ticket, greet(stage));
+  honest.drain(kQuietMs);
+  const auto second = honest.ask<wire::Greeted>(admit.ticket, greet(stage));
+  if (second.reply_token != first.reply_token) {
+    die("a GREET that was sent twice made two neighbours");
+  }
+  const wire::Token token = first.reply_token;
+  for (int i = 0; i < 5; ++i) honest.send(token, control(stage.file, 2));
+  honest.drain(kQuietMs);
+  {
+    Attacker thief("stolen", stage.target, {Address::v4(127, 0, 0, 2), 0});
+    for (int i = 0; i < 50; ++i) {
+      thief.send(admit.ticket, greet(stage));
+      thief.send(admit.ticket, wire::ManifestRequest{kOurToken, {}, 3, stage.link.path});
+      thief.send(admit.ticket, wire::Introduce{stage.target, 77});
+      thief.send(token, control(stage.file, 2));
+      thief.send(token, control(stage.file, static_cast<uint16_t>(100 + i)));
+      thief.send(token, wire::ManifestRequest{kOurToken, {}, 3, stage.link.path});
+      thief.send(token, wire::DigestRequest{stage.file, 0, 60});
+      thief.send(token, wire::PathResponse{stage.rng.next()});
+      thief.send(token, wire::Bye{1000});
+    }
+  }
+  // The thief could not say goodbye in the visitor's name.
+  (void)honest.ask<wire::ManifestPart>(
+      token, wire::ManifestRequest{kOurToken, {}, 11, stage.link.path});
+  honest.drain(kQuietMs);
+  for (int i = 0; i < 5; ++i) honest.send(token, wire::Bye{0});
+}
+
 // The seeder's name and the file's id, as any visitor learns them.
 void look_around(Stage& stage) {
   Attacker scout("proven_scout", stage.target);
-  const auto welcome = scout.ask<wire::Welcome>(0, join(stage));
-  stage.seeder_name = welcome.seeder_name;
+  wire::Token to = 0;
+  wire::Cookie cookie{};
+  if (stage.profile == wire::Profile::kV2) {
+    to = scout.ask<wire::Admit>(0, join(stage)).ticket;
+  } else {
+    const auto welcome = scout.ask<wire::Welcome>(0, join(stage));
+    stage.seeder_name = welcome.seeder_name;
+    cookie = welcome.cookie;
+  }
   scout.drain(kQuietMs);
   // Only a file whose manifest fits one part is used.
   wire::Buffer buffer{};
-  const wire::ManifestRequest request{kOurToken, welcome.cookie, 7, stage.link.path};
+  const wire::ManifestRequest request{kOurToken, cookie, 7, stage.link.path};
   for (int i = 0; i < kAnswerTries; ++i) {
-    scout.send(wire::encode(0, request, buffer));
+    scout.send(wire::encode(to, request, buffer));
     const auto bytes = scout.receive(kQuietMs);
     if (!bytes) continue;
     const auto datagram = wire::decode(*bytes);
@@ -390,7 +488,7 @@ void look_around(Stage& stage) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc != 4) die("usage: hostile_sender seeder LINK SEED | peer HOST:PORT SEED");
+  if (argc != 5) die("usage: hostile_sender seeder LINK | peer HOST:PORT, SEED v2|classic");
   const bool seeder = std::string_view(argv[1]) == "seeder";
   Stage stage;
   std::string address = argv[2];
@@ -409,13 +507,16 @@ int main(int argc, char** argv) {
     die("the seed is no number");
   }
   stage.rng = Rng(seed);
+  const bool v2 = std::string_view(argv[4]) == "v2";
+  stage.profile = v2 ? wire::Profile::kV2 : wire::Profile::kClassic;
   if (seeder) look_around(stage);
   std::vector<void (*)(Stage&)> attacks{attack_random, attack_short,     attack_version,
                                         attack_type,   attack_truncated, attack_long,
                                         attack_token,  attack_corrupted};
   if (seeder) {
-    attacks.insert(attacks.end(), {attack_role, attack_cookie, attack_profile, attack_one_join,
-                                   attack_join, attack_replay});
+    attacks.insert(attacks.end(), {attack_role, v2 ? attack_ticket : attack_cookie, attack_profile,
+                                   attack_one_join, attack_join,
+                                   v2 ? attack_replay_v2 : attack_replay});
   }
   for (const auto attack : attacks) attack(stage);
   return 0;

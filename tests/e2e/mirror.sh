@@ -54,8 +54,8 @@ json_flat <again.out >get.flat
 ok 'a second run fetches nothing'
 stop_seed seed
 
-seed seed site --io epoll --set roulette.profile=v2
-mirror epoll v2
+seed seed site --io epoll --set roulette.profile=classic
+mirror epoll classic
 stop_seed seed
 
 # What a kernel or container refuses is no fault of ours.

@@ -69,7 +69,9 @@ TEST_CASE("an unproven address never draws more than three times its bytes") {
   for (int i = 0; i < 300; ++i) files.push_back({"x" + std::to_string(i), "text/plain", {}});
   const auto site = test::make_site(std::move(files));
   test::Recorder out;
-  SeederNode seeder({}, *site, out);
+  SeederOptions options;
+  options.config.profile = wire::Profile::kClassic;
+  SeederNode seeder(options, *site, out);
   const auto join = datagram(0, wire::Join{wire::Profile::kClassic, 1, 2, {}, path});
   REQUIRE(join.size() == wire::kJoinPadded);
   seeder.receive(kStart, host(1), join);
