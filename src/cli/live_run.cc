@@ -209,6 +209,7 @@ LiveResult LiveRun::result() {
   out.run.host.lateness_p99_ms = lateness.quantile_ms(0.99);
   out.run.host.arrival_lateness_max_ms = lateness.arrival_max_ms();
   std::ranges::sort(out.run.peers, {}, &sim::PeerRecord::number);
+  leave_out_last(out.run, scenario_.cool_down);
   return out;
 }
 

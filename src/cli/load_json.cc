@@ -163,6 +163,7 @@ std::string to_json(const LoadSummary& s) {
   out["seconds"] = s.elapsed.seconds();
   if (!real) out["events"] = s.events;
   out["warm_up_visitors"] = s.warm_up_visitors;
+  out["cool_down_visitors"] = s.cool_down_visitors;
   add_visitors(out, s.all);
   out["pool"] = {{"mean", or_null(s.pool.mean)},
                  {"max", s.pool.max},

@@ -233,6 +233,7 @@ Json scenario_json(const sim::Scenario& scenario) {
                 {"drain", stop.drain},
                 {"limit_s", stop.limit.seconds()}}},
               {"warm_up_s", scenario.warm_up.seconds()},
+              {"cool_down_s", scenario.cool_down.seconds()},
               {"peers_know_uplink", scenario.peers_know_uplink},
               {"network",
                {{"access_min_s", network.access_min.seconds()},

@@ -224,7 +224,7 @@ LoadSummary summarise(const sim::Scenario& scenario, const sim::RunResult& resul
   for (const sim::PeerRecord& peer : result.peers) {
     out.peers_sent += peer.sent;
     if (!peer.counted) {
-      ++out.warm_up_visitors;
+      ++(peer.arrived < scenario.warm_up ? out.warm_up_visitors : out.cool_down_visitors);
       continue;
     }
     all.push_back(&peer);

@@ -86,7 +86,8 @@ struct LoadSummary {
   bool interrupted = false;
   Duration elapsed;             // of the run's own time
   uint64_t events = 0;          // of a virtual run
-  uint32_t warm_up_visitors = 0;  // that are not counted
+  uint32_t warm_up_visitors = 0;    // that are not counted,
+  uint32_t cool_down_visitors = 0;  // nor these
 
   VisitorSummary all;
   std::vector<VisitorSummary> classes;  // as Scenario::classes

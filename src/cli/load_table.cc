@@ -199,6 +199,10 @@ std::string table(const LoadSummary& s) {
     add(out, "", fmt::format("{} more came during the warm-up and are not counted",
                              s.warm_up_visitors));
   }
+  if (s.cool_down_visitors > 0) {
+    add(out, "", fmt::format("{} came during the cool-down and are not counted",
+                             s.cool_down_visitors));
+  }
   add_failures(out, all);
   add_waiting(out, all, s.scenario.content.page);
   add(out, "pool",

@@ -181,6 +181,8 @@
       networkText(s.network), faultsText(s.faults),
       run.warm_up_visitors > 0 ? `The first ${plural(run.warm_up_visitors, 'visitor')}, who came `
         + `in the first ${spanText(s.warm_up_s)}, are served but not counted.` : '',
+      run.cool_down_visitors > 0 ? `The last ${plural(run.cool_down_visitors, 'visitor')}, who came `
+        + `in the last ${spanText(s.cool_down_s)} of arrivals, are not counted either.` : '',
     ].filter(Boolean).join(' ');
   }
 

@@ -276,8 +276,17 @@ class Check {
   }
 
   void check_warm_up() {
-    if (scenario_.warm_up <= Duration{} || !found_.empty()) return;
+    if (!found_.empty()) return;
     const double last = last_arrival();
+    const Duration both = scenario_.warm_up + scenario_.cool_down;
+    if (scenario_.cool_down > Duration{} && both.seconds() > last) {
+      complain("cool_down", fmt::format("warm_up and cool_down together ({}) are longer than "
+                                        "visitors arrive ({:.3g} s), so that nobody would be "
+                                        "counted",
+                                        to_text(both), last));
+      return;
+    }
+    if (scenario_.warm_up <= Duration{}) return;
     if (scenario_.warm_up.seconds() > last) {
       complain("warm_up", fmt::format("warm_up ({}) is longer than visitors arrive ({:.3g} s), so "
                                       "that nobody would be counted",

@@ -34,6 +34,8 @@ constexpr double kLineForTokenCold = 10'000;  // while nobody else gets chunks i
 constexpr Duration kLateAtLeast = seconds(5);
 constexpr size_t kLateFew = 4;
 constexpr size_t kLateShare = 10;
+constexpr uint32_t kUnreached = 2;            // in vain, and it is taken to be behind a NAT
+constexpr size_t kJoinsForIntroductions = 2;  // no more may wait
 constexpr Duration kReferralInterval = milliseconds(450);
 constexpr double kReferralShare = 0.08;  // of the uplink
 constexpr double kLifetimeWeight = 0.02;
@@ -189,11 +191,13 @@ void V2Seeder::admit(Instant now) {
   message.down = down_rates_.median();
   const uint64_t path = std::hash<std::string_view>{}(newcomer.path);
   size_t size = wire::kAdmitSize;
+  std::vector<NeighbourId> behind_nat;
   for (const Listed* one : choose(now, path, newcomer.name, count)) {
     size += one->endpoint.address.is_v4() ? wire::kContactSize : wire::kContactSizeV6;
     if (size > answer_max) break;
     message.contacts.push_back({one->endpoint, make_ticket(one->key, newcomer.endpoint.address,
                                                            message.epoch, one->name)});
+    if (one->unreached >= kUnreached) behind_nat.push_back(one->id);
   }
   if (is_among(rate, kLineForTicket) || message.contacts.empty()) {
     message.ticket = make_ticket(own_key_, newcomer.endpoint.address, message.epoch, core_.name);
@@ -210,7 +214,7 @@ void V2Seeder::admit(Instant now) {
   send(now, newcomer.endpoint, newcomer.reply_token, Lane::kControl, message);
   ++core_.stats.joins;
   admitted_.push_back({newcomer.endpoint, newcomer.reply_token, newcomer.name, path, newcomer.path,
-                       now, message.contacts.size()});
+                       now, message.contacts.size(), std::move(behind_nat)});
   if (admitted_.size() > kAdmittedKept) admitted_.pop_front();
 }
 
@@ -253,6 +257,14 @@ void V2Seeder::on_greet(Instant now, const Endpoint& from, const wire::Greet& me
     answer.reply_token = neighbour->token_in;
     partner.fill(now, answer.state);
     send(now, *neighbour, Lane::kControl, answer);
+  }
+  // It has proved its address, so these may be told to call it, for it will not reach them.
+  if (core_.config.v2.introductions && joins_.size() <= kJoinsForIntroductions) {
+    for (const NeighbourId id : std::exchange(found->behind_nat, {})) {
+      Neighbour* contact = core_.find(id);
+      if (contact != nullptr)
+        send(now, *contact, Lane::kControl, wire::Introduce{from, message.name});
+    }
   }
   if (found->contacts == 0 || (found->contacts < kContactsFew && !is_cold())) {
     // It came with the first; by now others have proved themselves.
@@ -345,7 +357,7 @@ void V2Seeder::recommend(Instant now, Neighbour& to, uint64_t path, size_t count
 // It has no answer from a contact that we named: perhaps that one's NAT lets in only whom it has
 // called.
 void V2Seeder::on_introduce(Instant now, const Endpoint& from, const wire::Introduce& message) {
-  if (!core_.config.v2.introductions || joins_.size() > 2) return;
+  if (!core_.config.v2.introductions || joins_.size() > kJoinsForIntroductions) return;
   const auto asker = std::ranges::find_if(listed_.rbegin(), listed_.rend(),
                                           [&](const Listed& l) { return l.endpoint == from; });
   const auto contact = std::ranges::find_if(listed_.rbegin(), listed_.rend(), [&](const Listed& l) {
@@ -354,6 +366,7 @@ void V2Seeder::on_introduce(Instant now, const Endpoint& from, const wire::Intro
   if (asker == listed_.rend() || contact == listed_.rend()) return;
   Neighbour* neighbour = core_.find(contact->id);
   if (neighbour == nullptr) return;
+  ++contact->unreached;
   send(now, *neighbour, Lane::kControl, wire::Introduce{from, asker->name});
 }
 

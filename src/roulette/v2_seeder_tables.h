@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <deque>
 #include <string>
+#include <vector>
 
 #include "base/endpoint.h"
 #include "base/time.h"
@@ -30,7 +31,8 @@ struct Admitted {
   uint64_t path = 0;
   std::string path_text;
   Instant at{};
-  size_t contacts = 0;  // that it was named
+  size_t contacts = 0;                  // that it was named
+  std::vector<NeighbourId> behind_nat;  // of these
 };
 // Who has proved its address, in the order of admission.
 struct Listed {
@@ -40,6 +42,7 @@ struct Listed {
   wire::Token name = 0;
   uint64_t path = 0;
   Instant at{};
+  uint32_t unreached = 0;  // how many of those whom it was named to had no answer of it
 };
 struct QueuedChunk {
   NeighbourId to{};

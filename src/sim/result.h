@@ -2,6 +2,7 @@
 // what was dropped where. Virtual and real runs give the same structure.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -31,7 +32,7 @@ struct PeerRecord {
   uint32_t peer_class = 0;     // index in Scenario::classes
   PeerEnd end = PeerEnd::kNotYet;
   roulette::FetchFailure why{};  // of kFailed
-  bool counted = true;         // arrived after the warm-up
+  bool counted = true;         // arrived after the warm-up and before the cool-down
   Duration arrived{};          // since the run's start, as scheduled
   Duration took{};             // of kComplete and kWrongContent: since `arrived`
   ByteCount file;              // that it fetches, of a page all; 0 when it never learned
@@ -124,5 +125,13 @@ struct RunResult {
   uint64_t violations_more = 0;  // beyond those listed
   HostLoad host;
 };
+
+// Who came in the last `cool_down` before the last arrival is not counted.
+inline void leave_out_last(RunResult& result, Duration cool_down) {
+  if (cool_down <= Duration{} || result.peers.empty()) return;
+  const Duration last =
+      std::ranges::max_element(result.peers, {}, &PeerRecord::arrived)->arrived - cool_down;
+  for (PeerRecord& peer : result.peers) peer.counted = peer.counted && peer.arrived <= last;
+}
 
 }  // namespace fb::sim

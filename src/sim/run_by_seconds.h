@@ -34,6 +34,7 @@ RunResult run_by_seconds(const Scenario& scenario, uint64_t seed, Crowd& crowd,
     if (stopped || (!crowd.arriving() && !scenario.stop.drain)) break;
   }
   crowd.report(result);
+  leave_out_last(result, scenario.cool_down);
   result.stabilised_at = pool.stabilised_at();
   return result;
 }

@@ -154,7 +154,8 @@ struct Scenario {
   std::vector<PeerClass> classes = {PeerClass{}};
   ArrivalSpec arrivals;
   StopSpec stop;
-  Duration warm_up{};            // who arrives earlier is served but not counted
+  Duration warm_up{};            // who arrives earlier is served but not counted,
+  Duration cool_down{};          // and so is who arrives in the last so long
   NetworkSpec network;
   FaultSpec faults;
   roulette::RouletteConfig roulette;

@@ -163,6 +163,22 @@ TEST_CASE("the distribution is thinned and keeps its ends", "[load_summary]") {
   CHECK(of(result).all.cdf.size() == 1);
 }
 
+TEST_CASE("who comes in the cool-down is left out, and told of", "[load_summary]") {
+  sim::Scenario scenario = small_scenario();
+  sim::RunResult result = small_run();
+  const LoadSummary before = summarise(scenario, result);
+  CHECK(before.cool_down_visitors == 0);
+  scenario.cool_down = milliseconds(1);  // only the last one
+  sim::leave_out_last(result, scenario.cool_down);
+  const LoadSummary after = summarise(scenario, result);
+  CHECK(after.cool_down_visitors == 1);
+  CHECK(after.warm_up_visitors == before.warm_up_visitors);
+  CHECK(after.all.arrived == before.all.arrived - 1);
+  CHECK(has(table(after), "1 came during the cool-down"));
+  sim::leave_out_last(result, seconds(100));
+  CHECK(summarise(scenario, result).all.arrived == 0);
+}
+
 TEST_CASE("the pool's mean is over the arrivals, after the warm-up", "[load_summary]") {
   sim::Scenario scenario = small_scenario();
   scenario.warm_up = seconds(2);

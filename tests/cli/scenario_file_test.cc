@@ -289,6 +289,9 @@ TEST_CASE("values that contradict each other are told", "[scenario]") {
   CHECK(complaints_of("warm_up = \"11s\"\n[arrivals]\nkind = \"ramp\"\nrate = \"0/s\"\n"
                       "rate_end = \"10/s\"\nramp = \"10s\"\n[stop]\npeers = 51\n")
             .size() == 1);
+  CHECK(complaints_of("warm_up = \"6s\"\ncool_down = \"5s\"\n[stop]\npeers = 320\n") ==
+        Sentences{"s.toml:2:13: warm_up and cool_down together (11s) are longer than visitors "
+                  "arrive (9.97 s), so that nobody would be counted"});
   CHECK(complaints_of("[network]\naccess_min = \"9ms\"\naccess_max = \"8ms\"\n") ==
         Sentences{"s.toml:2:14: network.access_min (9ms) must not be more than network.access_max "
                   "(8ms)"});

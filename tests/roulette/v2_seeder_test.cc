@@ -307,6 +307,36 @@ TEST_CASE("v2 seeder: an introduction reaches the named one only from who is lis
   CHECK(f.out.count<wire::Introduce>() == 1);
 }
 
+TEST_CASE(
+    "v2 seeder: who cannot be reached is told of newcomers once they have proved themselves") {
+  Fixture f;
+  f.meet(host(1));
+  for (uint8_t i = 2; i <= 3; ++i) {
+    f.meet(host(i));
+    f.receive(host(i), f.out.last<wire::Admit>(host(i))->ticket,
+              wire::Introduce{host(1), name_of(host(1))});
+  }
+  const auto told = [&] {
+    size_t out = 0;
+    for (const auto& sent : f.out.sent) {
+      const auto message = sent.decoded().message;
+      out += sent.to == host(1) && std::holds_alternative<wire::Introduce>(message) ? 1U : 0U;
+    }
+    return out;
+  };
+  CHECK(told() == 2);
+  const auto admit = f.join(host(4));
+  CHECK(admit.contacts.size() == 3);
+  CHECK(told() == 2);  // host(1) would call whatever address the JOIN came from
+  f.receive(host(4), admit.ticket, greet_of(host(4)));
+  CHECK(told() == 3);
+  const auto introduce = f.out.last<wire::Introduce>(host(1));
+  CHECK(introduce->endpoint == host(4));
+  CHECK(introduce->name == name_of(host(4)));
+  f.receive(host(4), admit.ticket, greet_of(host(4)));  // once
+  CHECK(told() == 3);
+}
+
 TEST_CASE("v2 seeder: digests of source and repair chunks, and a warning for newcomers") {
   Fixture f;
   const auto token = f.meet(host(1));
