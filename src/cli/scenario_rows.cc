@@ -76,8 +76,8 @@ void add_top(SettingTable& t, ScenarioConfig& c) {
   duration(t, "warm_up", &c.scenario.warm_up, "everybody counts",
            "Visitors who arrive earlier than this are served, but not counted.");
   duration(t, "cool_down", &c.scenario.cool_down, "everybody counts",
-           "Visitors who arrive in the last so long are served, but not counted: nobody comes after "
-           "them, and in the end they wait for each other.");
+           "Visitors who arrive in the last so long are served, but not counted: nobody comes "
+           "after them, and in the end they wait for each other.");
   row(t, "peers_know_uplink", &c.scenario.peers_know_uplink,
       "Each visitor is told what its own line carries upstream, which nobody knows of a real one: "
       "the baseline for estimating it.");

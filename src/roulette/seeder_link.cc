@@ -10,6 +10,7 @@ namespace {
 constexpr uint32_t kCookieTries = 2;
 constexpr Duration kCookieTrusted = seconds(45);
 constexpr uint32_t kTimeoutDoublings = 3;
+constexpr Duration kFirstJitter = milliseconds(100);
 constexpr uint32_t kBadManifestsMax = 3;
 // Profile v2: contacts have the manifest; without one by then, the seeder is asked.
 constexpr Duration kContactsPatience = milliseconds(300);
@@ -55,8 +56,11 @@ void SeederLink::reset() {
 
 Duration SeederLink::timeout_after(uint32_t tries) {
   const uint32_t doublings = std::min(tries, kTimeoutDoublings);
-  const Duration jitter{static_cast<int64_t>(core_.rng.below(100'000'000))};
-  return core_.config.join_timeout * (int64_t{1} << doublings) + jitter;
+  const Duration timeout = core_.config.join_timeout * (int64_t{1} << doublings);
+  // Those who came at once must not all come back at once, again and again.
+  const Duration spread = doublings == 0 ? kFirstJitter : timeout;
+  return timeout +
+         Duration{static_cast<int64_t>(core_.rng.below(static_cast<uint64_t>(spread.ns)))};
 }
 
 void SeederLink::send_join(Instant now, const std::string& path) {
@@ -98,7 +102,7 @@ bool SeederLink::ask_neighbours(Instant now, Find& find) {
 void SeederLink::ask(Instant now, Find& find) {
   if (admitted_ && ask_neighbours(now, find)) return;
   if (cookie_ && (find.tries >= kCookieTries || now - welcomed_ > kCookieTrusted)) cookie_.reset();
-  find.deadline = now + timeout_after(find.tries);
+  find.deadline = std::min(now + timeout_after(find.tries), find.started + core_.config.give_up);
   if (admitted_ && (ticket_ == 0 || find.tries >= kCookieTries)) admitted_ = false;
   if (admitted_) {
     const Neighbour* seeder = core_.seeder();

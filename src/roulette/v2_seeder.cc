@@ -9,6 +9,7 @@ namespace {
 
 constexpr uint64_t kAmplificationMax = 3;  // RFC 9000, section 8.1
 constexpr size_t kJoinsWaitingMax = 16'384;
+constexpr uint32_t kRejoinTurns = 8;
 constexpr size_t kAdmittedKept = 4096;
 constexpr Duration kAdmittedLately = milliseconds(300);  // a JOIN sent again waits for so long
 constexpr Duration kListedMax = seconds(60);
@@ -91,15 +92,18 @@ void V2Seeder::on_join(Instant now, const Endpoint& from, const wire::Join& mess
   const auto again = [&](const auto& entry) {
     return entry.reply_token == message.reply_token && entry.endpoint == from;
   };
-  if (std::ranges::any_of(joins_, again)) return core_.drop(Drop::kUnexpected);
+  if (std::ranges::any_of(joins_, again) || std::ranges::any_of(rejoins_, again)) {
+    return core_.drop(Drop::kUnexpected);
+  }
   const auto lately = std::ranges::find_if(admitted_.rbegin(), admitted_.rend(), again);
   if (lately != admitted_.rend() && now - lately->at < kAdmittedLately) {
     return core_.drop(Drop::kUnexpected);
   }
-  if (joins_.size() >= kJoinsWaitingMax) return core_.drop(Drop::kHalfOpenFull);
-  if (lately == admitted_.rend()) join_times_.add(now);
-  joins_.push_back(
-      {from, message.reply_token, message.name, message.path, size, lately != admitted_.rend()});
+  if (joins_waiting() >= kJoinsWaitingMax) return core_.drop(Drop::kHalfOpenFull);
+  const bool is_new = lately == admitted_.rend();
+  if (is_new) join_times_.add(now);
+  (is_new ? joins_ : rejoins_)
+      .push_back({from, message.reply_token, message.name, message.path, size, !is_new});
 }
 
 // It waits its turn as everything does, or a crowd that asks would keep the line from all else.
@@ -119,7 +123,7 @@ void V2Seeder::queue_manifest(QueuedManifest asked) {
 
 bool V2Seeder::manifest_is_next() const {
   if (manifests_.empty()) return false;
-  return manifest_credit_ >= 0 || (joins_.empty() && queue_.empty());
+  return manifest_credit_ >= 0 || (joins_waiting() == 0 && queue_.empty());
 }
 
 void V2Seeder::send_manifest(Instant now) {
@@ -169,10 +173,13 @@ std::vector<const Listed*> V2Seeder::choose(Instant now, uint64_t path, wire::To
 }
 
 void V2Seeder::admit(Instant now) {
-  const WaitingJoin newcomer = std::move(joins_.front());
-  joins_.pop_front();
+  // Who comes again has had its chance; in a crowd that never ends it gets one turn in so many.
+  const bool rejoin = joins_.empty() || (++turns_ % kRejoinTurns == 0 && !rejoins_.empty());
+  std::deque<WaitingJoin>& line = rejoin ? rejoins_ : joins_;
+  const WaitingJoin newcomer = std::move(line.front());
+  line.pop_front();
   const V2Config& v2 = core_.config.v2;
-  const double rate = join_rate(now) + static_cast<double>(joins_.size());
+  const double rate = load(now);
   const double budget = bytes_per_second() / rate;
   const double room = kJoinShare * budget - kIpUdpHeaderBytes - wire::kAdmitSize;
   const auto affordable = static_cast<int64_t>(room / wire::kContactSize);
@@ -214,7 +221,7 @@ void V2Seeder::admit(Instant now) {
   send(now, newcomer.endpoint, newcomer.reply_token, Lane::kControl, message);
   ++core_.stats.joins;
   admitted_.push_back({newcomer.endpoint, newcomer.reply_token, newcomer.name, path, newcomer.path,
-                       now, message.contacts.size(), std::move(behind_nat)});
+                       now, newcomer.again, message.contacts.size(), std::move(behind_nat)});
   if (admitted_.size() > kAdmittedKept) admitted_.pop_front();
 }
 
@@ -225,7 +232,7 @@ void V2Seeder::on_greet(Instant now, const Endpoint& from, const wire::Greet& me
     return a.name == message.name && a.endpoint == from;
   });
   if (found == admitted_.rend()) return core_.drop(Drop::kUnexpected);
-  const double rate = join_rate(now) + static_cast<double>(joins_.size());
+  const double rate = load(now);
   Neighbour* neighbour = core_.find_by_name(from, message.name);
   const bool again = neighbour != nullptr && neighbour->token_out == message.reply_token;
   if (neighbour == nullptr) {
@@ -259,7 +266,7 @@ void V2Seeder::on_greet(Instant now, const Endpoint& from, const wire::Greet& me
     send(now, *neighbour, Lane::kControl, answer);
   }
   // It has proved its address, so these may be told to call it, for it will not reach them.
-  if (core_.config.v2.introductions && joins_.size() <= kJoinsForIntroductions) {
+  if (core_.config.v2.introductions && joins_waiting() <= kJoinsForIntroductions) {
     for (const NeighbourId id : std::exchange(found->behind_nat, {})) {
       Neighbour* contact = core_.find(id);
       if (contact != nullptr)
@@ -276,7 +283,8 @@ void V2Seeder::on_greet(Instant now, const Endpoint& from, const wire::Greet& me
     queue_manifest({from, message.reply_token, 0, message.path, now});
   }
   const auto object = catalog_.first_object(found->path_text);
-  if (object && !again) {
+  // Who comes again and again gives nothing, mostly; it has to ask for what it needs.
+  if (object && !again && !found->again) {
     View& view = partner.view(*object);
     for (const wire::BlockMap& map : message.have) view.have.add(map.block, {map.bits});
     // Unasked, one or two fresh chunks, while such pushes stay within the uplink; what it asks for
@@ -284,7 +292,7 @@ void V2Seeder::on_greet(Instant now, const Endpoint& from, const wire::Greet& me
     const double pushes_max =
         bytes_per_second() * 0.93 / (content::kChunkSizeDefault + 84.0) - rate * 0.15;
     uint32_t pushed = 0;
-    if (pushes_.in_last_second(now) < pushes_max && joins_.size() < 3) {
+    if (pushes_.in_last_second(now) < pushes_max && joins_waiting() < 3) {
       pushed = std::clamp(static_cast<uint32_t>(pushes_max / rate), 1U,
                           std::max(1U, core_.config.v2.seeder_push));
       if (core_.config.v2.seeder_push == 0) pushed = 0;
@@ -334,7 +342,7 @@ void V2Seeder::refer(Instant now, Neighbour& to) {
       std::min(20.0, referral_tokens_ + (now - referral_tokens_at_).seconds() * rate);
   referral_tokens_at_ = now;
   Partner& partner = *to.partner;
-  if (referral_tokens_ < 1 || !joins_.empty()) return;
+  if (referral_tokens_ < 1 || joins_waiting() > 0) return;
   if (now - partner.any_asked < kReferralInterval) return;
   const auto found = std::ranges::find(listed_, to.id, &Listed::id);
   if (found == listed_.end()) return;
@@ -357,7 +365,7 @@ void V2Seeder::recommend(Instant now, Neighbour& to, uint64_t path, size_t count
 // It has no answer from a contact that we named: perhaps that one's NAT lets in only whom it has
 // called.
 void V2Seeder::on_introduce(Instant now, const Endpoint& from, const wire::Introduce& message) {
-  if (!core_.config.v2.introductions || joins_.size() > kJoinsForIntroductions) return;
+  if (!core_.config.v2.introductions || joins_waiting() > kJoinsForIntroductions) return;
   const auto asker = std::ranges::find_if(listed_.rbegin(), listed_.rend(),
                                           [&](const Listed& l) { return l.endpoint == from; });
   const auto contact = std::ranges::find_if(listed_.rbegin(), listed_.rend(), [&](const Listed& l) {
@@ -423,7 +431,7 @@ void V2Seeder::advance(Instant now) {
 
 Instant V2Seeder::next_deadline() const {
   Instant next = std::min(next_idle_, next_sweep_);
-  if (!joins_.empty() || !queue_.empty()) next = std::min(next, uplink_.ready_at());
+  if (joins_waiting() > 0 || !queue_.empty()) next = std::min(next, uplink_.ready_at());
   return next;
 }
 

@@ -75,6 +75,11 @@ class V2Seeder final : public SeederProfile {
   bool make_room(Instant now);
   [[nodiscard]] std::vector<const Listed*> choose(Instant now, uint64_t path, wire::Token newcomer,
                                                   size_t count);
+  [[nodiscard]] size_t joins_waiting() const { return joins_.size() + rejoins_.size(); }
+  // λ of docs/protocol.md.
+  [[nodiscard]] double load(Instant now) {
+    return join_rate(now) + static_cast<double>(joins_waiting());
+  }
   [[nodiscard]] double join_rate(Instant now) { return join_times_.in_last_second(now); }
   [[nodiscard]] uint8_t epoch(Instant now) const {
     return static_cast<uint8_t>(now.ns / kTicketEpoch.ns);
@@ -103,6 +108,8 @@ class V2Seeder final : public SeederProfile {
   Uplink uplink_;
   TicketKey own_key_;
   std::deque<WaitingJoin> joins_;
+  std::deque<WaitingJoin> rejoins_;  // of who was admitted before; they come after the others
+  uint32_t turns_ = 0;
   RecentTimes join_times_, asked_;              // asked_: whom we told to ask us for the manifest
   std::deque<Admitted> admitted_;               // latest last
   std::deque<Listed> listed_;                   // oldest first; those gone stay until they are old

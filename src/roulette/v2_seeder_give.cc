@@ -109,7 +109,7 @@ bool V2Seeder::send_piece(Instant now, const QueuedChunk& queued) {
   message.chunk = queued.chunk;
   message.pushed = queued.pushed;
   message.verified = true;
-  message.grant = static_cast<uint8_t>(grant(join_rate(now) + static_cast<double>(joins_.size())));
+  message.grant = static_cast<uint8_t>(grant(load(now)));
   message.bytes = std::span(bytes).first(length);
   if (!send(now, *to, Lane::kData, message)) return false;
   partner.note_sent({message.state.sequence, queued.file, queued.chunk, queued.pushed, now});
@@ -146,7 +146,7 @@ void V2Seeder::serve(Instant now) {
       continue;
     }
     const uint64_t before = core_.accepted_bytes();
-    const double share = joins_.empty() ? kManifestShareOfData : kManifestShareOfJoins;
+    const double share = joins_waiting() == 0 ? kManifestShareOfData : kManifestShareOfJoins;
     if (!serve_one(now)) break;
     const auto size = static_cast<double>(core_.accepted_bytes() - before);
     manifest_credit_ = std::min(manifest_credit_ + size * share, kManifestCreditMax);
@@ -156,7 +156,7 @@ void V2Seeder::serve(Instant now) {
 
 bool V2Seeder::serve_one(Instant now) {
   const bool chunks_first = is_cold() && owes_chunks() && (!queue_.empty() || inject(now));
-  if (!joins_.empty() && !chunks_first) {
+  if (joins_waiting() > 0 && !chunks_first) {
     admit(now);
     return true;
   }

@@ -31,6 +31,7 @@ struct Admitted {
   uint64_t path = 0;
   std::string path_text;
   Instant at{};
+  bool again = false;                   // it was admitted before
   size_t contacts = 0;                  // that it was named
   std::vector<NeighbourId> behind_nat;  // of these
 };

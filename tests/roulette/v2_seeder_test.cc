@@ -307,6 +307,36 @@ TEST_CASE("v2 seeder: an introduction reaches the named one only from who is lis
   CHECK(f.out.count<wire::Introduce>() == 1);
 }
 
+TEST_CASE("v2 seeder: who joins again gets no more chunks unasked, and waits for newcomers") {
+  RouletteConfig config;
+  config.uplink = BitRate{800'000};
+  Fixture f(config);
+  f.meet(host(1));
+  CHECK(f.out.count<wire::Piece>() > 0);
+  f.now = f.now + milliseconds(400);
+  f.receive(host(1), 0, join_of(host(1)));
+  const size_t before_greeting = f.out.count<wire::Piece>();
+  wire::Greet again = greet_of(host(1));
+  again.reply_token ^= 1;  // it has met us anew
+  f.receive(host(1), f.out.last<wire::Admit>(host(1))->ticket, again);
+  CHECK(f.out.count<wire::Piece>() == before_greeting);
+
+  // A line of those who come again, and then somebody new.
+  for (uint8_t i = 2; i <= 40; ++i) f.receive(host(i), 0, join_of(host(i)));
+  for (int i = 0; i < 100; ++i) f.seeder->advance(f.now = f.now + milliseconds(10));
+  f.out.sent.clear();
+  for (uint8_t i = 2; i <= 40; ++i) f.receive(host(i), 0, join_of(host(i)));
+  f.receive(host(50), 0, join_of(host(50)));
+  for (int i = 0; i < 100; ++i) f.seeder->advance(f.now = f.now + milliseconds(10));
+  size_t before = 0;
+  for (const auto& sent : f.out.sent) {
+    if (sent.to == host(50)) break;
+    before += std::holds_alternative<wire::Admit>(sent.decoded().message) ? 1U : 0U;
+  }
+  CHECK(f.out.count<wire::Admit>() == 40);
+  CHECK(before < 30);  // some were in the line before it came
+}
+
 TEST_CASE(
     "v2 seeder: who cannot be reached is told of newcomers once they have proved themselves") {
   Fixture f;

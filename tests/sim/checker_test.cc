@@ -117,11 +117,11 @@ TEST_CASE("a broken promise is noticed") {
   CHECK_FALSE(noticed(result, "tit_for_tat"));
 }
 
-TEST_CASE("no retry is noticed") {
+TEST_CASE("neither a retry nor an end is noticed") {
   Scenario scenario = crowd(60, 16, kib(64));
   scenario.network.loss = 0.1;
   const auto result = sabotaged(scenario, [](roulette::RouletteConfig& c) {
-    c.join_timeout = seconds(3600);
+    c.give_up = c.join_timeout = seconds(3600);
     c.handshake_timeout = c.handshake_timeout_min = c.data_timeout_min = seconds(3600);
   });
   CHECK(noticed(result, "stuck"));
