@@ -3,8 +3,9 @@
 // Neighbours tell how long each datagram was on its way beyond the least that was ever seen
 // (Partner::queueing). Their own downlinks add to some, but all datagrams pass our uplink, so the
 // lower quartile of what they tell within an interval is about what waits there. While little waits
-// although we had as much to send as the rate allows, the rate grows by a few percent; when more
-// than the pacing's own backlog waits, it shrinks by as much as drains the queue within a few
+// although we had as much to send as the rate allows, the rate grows by a few percent, and by
+// ever more while that stays so, for a line may carry ten times what others have; when more than
+// the pacing's own backlog waits, it shrinks by as much as drains the queue within a few
 // intervals, at most to 0.7. So it yields to other flows that share the line.
 //
 // The start is what other visitors of late had (ADMIT). One thread at a time.
@@ -51,10 +52,12 @@ class UplinkEstimate {
       const Duration own = rate_.time_for(kFullDatagram);
       if (*quarter > own + kWaits) {
         starting_ = false;
+        clear_ = 0;
         factor = std::max(kShrinkMost, 1 - (*quarter - own - kFree).seconds() / kDrain.seconds());
       } else if (busy) {
         proved_ = rate_;
-        if (*quarter <= own + kFree) factor = starting_ ? kGrowStarting : kGrow;
+        clear_ = *quarter <= own + kFree ? clear_ + 1 : 0;
+        if (clear_ > 0) factor = starting_ ? kGrowStarting : growth();
       }
     }
     next_interval(now);
@@ -74,10 +77,16 @@ class UplinkEstimate {
   static constexpr double kBusy = 0.85;
   static constexpr double kShrinkMost = 0.7;
   static constexpr double kGrowStarting = 1.5;
-  static constexpr double kGrow = 1.03;
+  static constexpr double kGrow = 0.03;
+  static constexpr uint32_t kGrowSlowly = 3;  // intervals; then twice as much in each
+  static constexpr uint32_t kGrowDoublings = 4;
   static constexpr double kRateMin = 16e3;
   static constexpr double kRateMax = 10e9;
 
+  [[nodiscard]] double growth() const {
+    const uint32_t beyond = clear_ > kGrowSlowly ? clear_ - kGrowSlowly : 0;
+    return 1 + kGrow * static_cast<double>(1U << std::min(beyond, kGrowDoublings));
+  }
   void next_interval(Instant now) {
     since_ = now;
     samples_ = 0;
@@ -86,6 +95,7 @@ class UplinkEstimate {
 
   bool active_ = false;
   bool starting_ = true;
+  uint32_t clear_ = 0;  // intervals in a row in which it was used and nothing waited
   BitRate rate_{};
   BitRate proved_{};
   Instant since_{};
