@@ -431,7 +431,9 @@ void V2Seeder::advance(Instant now) {
 
 Instant V2Seeder::next_deadline() const {
   Instant next = std::min(next_idle_, next_sweep_);
-  if (joins_waiting() > 0 || !queue_.empty()) next = std::min(next, uplink_.ready_at());
+  if (joins_waiting() > 0 || !queue_.empty() || !manifests_.empty()) {
+    next = std::min(next, uplink_.ready_at());
+  }
   return next;
 }
 

@@ -519,4 +519,14 @@ TEST_CASE("v2 seeder: nobody fills the manifests' queue alone") {
   }
   CHECK(f.drops(Drop::kAddressLimit) > 200);
   CHECK(f.drops(Drop::kQueueFull) == 0);
+  // They wait for the line, and nobody else has to come for them to be sent.
+  f.seeder->advance(f.now);
+  const size_t before = f.out.count<wire::ManifestPart>();
+  CHECK(before < 64);
+  CHECK(f.seeder->next_deadline() < f.now + milliseconds(100));
+  while (f.seeder->next_deadline() < kStart + seconds(1)) {
+    f.now = std::max(f.now, f.seeder->next_deadline());
+    f.seeder->advance(f.now);
+  }
+  CHECK(f.out.count<wire::ManifestPart>() == 300 - f.drops(Drop::kAddressLimit));
 }
