@@ -77,6 +77,18 @@ std::optional<sim::Sample> merged(const std::vector<LiveShard::State>& states, s
   return sum;
 }
 
+// The crowd's threads and the seeder's share the site, and a MemorySite is for one thread unless it
+// is only read: so what it computes on the first call is computed before they begin.
+void compute_repair_chunks(const sim::WorldContent& content) {
+  if (!content.site) return;
+  for (const auto* paths : {&content.paths, &content.page}) {
+    for (const std::string& path : *paths) {
+      const content::FileRecord* record = content.site->record(path);
+      if (record != nullptr) static_cast<void>(content.site->repair_bytes(record->id));
+    }
+  }
+}
+
 class LiveRun {
  public:
   LiveRun(const sim::Scenario& scenario, uint64_t seed, const sim::WorldContent& content,
@@ -214,6 +226,7 @@ LiveResult LiveRun::result() {
 }
 
 std::expected<LiveResult, std::string> LiveRun::run(const sim::OnSecond& on_second) {
+  compute_repair_chunks(content_);
   if (auto error = begin()) return std::unexpected(*error);
   supervise(on_second);
   crowd_.stop();

@@ -1,6 +1,7 @@
 // A site whose files lie in memory: for tests, the simulator, and whoever has bytes and no disk.
 //
-// Thread safety: none; one thread at a time.
+// Thread safety: one thread at a time; any number for files whose repair chunks were computed
+// before (repair_bytes), for then these are only read.
 #pragma once
 
 #include <cstdint>

@@ -33,8 +33,6 @@ WorldContent generated_content(const ContentSpec& spec, uint64_t seed) {
   }
   auto site =
       std::make_shared<content::MemorySite>(std::move(files), content::secret_key_from_seed({}));
-  // Computed here, so that the threads of a live crowd only read it.
-  for (const auto& path : paths) static_cast<void>(site->repair_bytes(site->record(path)->id));
   std::vector<std::string> page;
   if (spec.page) page.assign(paths.begin() + 1, paths.end());
   if (spec.page) paths.resize(1);
