@@ -28,7 +28,7 @@ class Check {
     check_target();
     check_arrivals();
     check_stop();
-    check_warm_up();
+    check_counted();
     check_network();
     check_faults();
     return std::move(found_);
@@ -275,7 +275,7 @@ class Check {
     return s.rule == sim::StopRule::kNumber ? at : std::min(at, s.duration.seconds());
   }
 
-  void check_warm_up() {
+  void check_counted() {
     if (!found_.empty()) return;
     const double last = last_arrival();
     const Duration both = scenario_.warm_up + scenario_.cool_down;

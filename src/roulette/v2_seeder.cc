@@ -23,8 +23,9 @@ constexpr size_t kManifestsWaitingMin = 16;
 constexpr size_t kManifestsWaitingMax = 4096;
 constexpr size_t kManifestsWaitingEach = 64;  // of one endpoint
 constexpr Duration kManifestWaitMax = milliseconds(600);
-constexpr double kManifestDebtMax = 64 * 1024;  // bytes; one may be long
-constexpr double kFirstMany = 8;                // of those without contacts, a second
+// Bytes. What went while nothing else waited is nobody's debt, so at most one long one's.
+constexpr double kManifestDebtMax = wire::kManifestPartsMax * wire::kManifestPartSize;
+constexpr double kFirstMany = 8;  // of those without contacts, a second
 // What is for some only where many come: so many bytes of the line there are for each that gets it.
 constexpr double kLineForFarewell = 1667;     // of the sustained rate
 constexpr double kLineForTicket = 222;        // a place among those who are named
