@@ -215,3 +215,29 @@ TEST_CASE("v2 peer: another profile on the other side is an error with a reason,
     CHECK_FALSE(peer.in_swarm());
   }
 }
+
+TEST_CASE("v2 peer: those who came at once do not come back at once, again and again") {
+  const auto site = test::one_file_site(1024);
+  Duration soonest = seconds(100), latest{};  // from the second JOIN to the third
+  for (uint64_t seed = 1; seed <= 30; ++seed) {
+    test::Recorder out;
+    PeerOptions options;
+    options.config.profile = wire::Profile::kV2;
+    options.seeder = host(1);
+    options.key = site->public_key();
+    options.choice_seed = seed;
+    PeerNode peer(options, out);
+    peer.find_file(kStart, "f");
+    std::vector<Instant> joins{kStart};
+    for (Instant now = kStart; now < kStart + seconds(5); now = now + milliseconds(10)) {
+      peer.advance(now);
+      if (out.count<wire::Join>() > joins.size()) joins.push_back(now);
+    }
+    REQUIRE(joins.size() >= 3);
+    soonest = std::min(soonest, joins[2] - joins[1]);
+    latest = std::max(latest, joins[2] - joins[1]);
+  }
+  CHECK(soonest >= seconds(1));
+  CHECK(latest <= milliseconds(2020));
+  CHECK(latest - soonest > milliseconds(600));
+}

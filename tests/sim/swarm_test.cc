@@ -150,6 +150,21 @@ TEST_CASE("a seeder that never returns: who cannot complete says so") {
   CHECK(s.complete + s.failed == 60);
 }
 
+TEST_CASE("a run leaves out who came in its cool-down") {
+  Scenario scenario = crowd(40, 10, kib(4));  // in four seconds
+  scenario.warm_up = seconds(1);
+  scenario.cool_down = milliseconds(950);
+  const RunResult result = run(scenario, seed_or(6));
+  REQUIRE(result.peers.size() == 40);
+  const Duration last = result.peers.back().arrived;
+  for (const PeerRecord& peer : result.peers) {
+    const bool within =
+        peer.arrived >= scenario.warm_up && peer.arrived <= last - scenario.cool_down;
+    CHECK(peer.counted == within);
+  }
+  CHECK_FALSE(result.peers.back().counted);
+}
+
 TEST_CASE("a partition heals") {
   const uint64_t seed = seed_or(15);
   INFO("FLASHBACK_SEED=" << seed);
