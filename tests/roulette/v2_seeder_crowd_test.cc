@@ -39,6 +39,7 @@ TEST_CASE("v2 seeder: who joins again gets no more chunks unasked, and waits for
   wire::Greet again = greet_of(host(1));
   again.reply_token ^= 1;  // it has met us anew
   f.receive(host(1), f.out.last<wire::Admit>(host(1))->ticket, again);
+  f.seeder->advance(f.now = f.now + milliseconds(40));  // less than an idle seeder waits
   CHECK(f.out.count<wire::Piece>() == before_greeting);
 
   // A line of those who come again, and then somebody new.
@@ -216,7 +217,7 @@ TEST_CASE("v2 seeder: manifests that went while the line was idle are no debt") 
   const auto pass = [&](int64_t ms) {
     for (int64_t i = 0; i < ms; i += 5) f.seeder->advance(f.now = f.now + milliseconds(5));
   };
-  for (uint16_t request = 1; request <= 60; ++request) {
+  for (uint16_t request = 1; request <= 300; ++request) {
     f.receive(host(1), token, wire::ManifestRequest{1, {}, request, "f"});
     pass(10);
   }
@@ -230,4 +231,19 @@ TEST_CASE("v2 seeder: manifests that went while the line was idle are no debt") 
   f.receive(host(1), token, wire::ManifestRequest{1, {}, 1000, "f"});
   pass(150);
   CHECK(f.out.count<wire::ManifestPart>() == 1);
+}
+
+TEST_CASE("v2 seeder: a manifest that was asked for long ago is not sent") {
+  RouletteConfig config;
+  config.uplink = BitRate{800'000};
+  Fixture f(config);
+  const wire::Token ticket = f.join(host(1)).ticket;
+  for (uint16_t i = 1; i <= 60; ++i) {
+    f.receive(host(1), ticket, wire::ManifestRequest{1, {}, i, "f"});
+  }
+  const size_t before = f.out.count<wire::ManifestPart>();
+  CHECK(before < 60);
+  f.now = f.now + milliseconds(700);  // as if the line had been full
+  f.seeder->advance(f.now);
+  CHECK(f.out.count<wire::ManifestPart>() == before);
 }
