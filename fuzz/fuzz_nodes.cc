@@ -32,6 +32,7 @@ using namespace fb;
 using content::FileId;
 using wire::Token;
 
+constexpr wire::Token kTicketBits = 0xffffff;
 constexpr size_t kStepsMax = 400;
 constexpr size_t kInFlightMax = 512;
 constexpr size_t kRoundsMax = 4;
@@ -341,7 +342,12 @@ class World {
   void answer_trader(size_t from, size_t to, const Path& path, const wire::Message& asked,
                      bool wrong) {
     if (const auto* m = std::get_if<wire::Admit>(&asked)) {
-      reply(from, to, m->ticket, greeting(from));
+      if (m->confirm) {
+        const wire::Greet as = greeting(from);
+        reply(from, to, m->ticket, wire::Confirm{as.reply_token, as.name});
+      } else {
+        reply(from, to, m->ticket, greeting(from));
+      }
       for (const wire::Contact& contact : m->contacts) {
         for (size_t place = 1; place < kRealNodes; ++place) {
           if (endpoint_of(place) == contact.endpoint && place != from) {
@@ -621,12 +627,21 @@ class World {
   wire::Message make_trading_message(wire::Profile profile, const std::string& path, Token mine,
                                      Token name, size_t to, size_t from) {
     const Path& between = observers_[to].paths[endpoint_of(from)];
-    switch (choices_.below(6)) {
+    switch (choices_.below(7)) {
       case 0: {
-        wire::Admit out{choices_.u64(), choices_.u8(), choices_.u8() >= 128, choices_.u8() >= 128,
-                        choices_.u8(), choices_.u8(), {choices_.u8()}, {choices_.u8()}, {}};
+        wire::Admit out{choices_.u64() & kTicketBits,
+                        choices_.u8(),
+                        choices_.u8() >= 128,
+                        choices_.u8() >= 128,
+                        choices_.u8(),
+                        choices_.u8(),
+                        {choices_.u8()},
+                        {choices_.u8()},
+                        {}};
+        out.confirm = out.ticket != 0 && out.ticket % 2 == 0;
         for (const wire::Referral& each : referrals()) {
-          out.contacts.push_back({each.endpoint, each.name});
+          const wire::Token low = std::max<wire::Token>(each.name & kTicketBits, 1);
+          out.contacts.push_back({each.endpoint, each.name >> 40 << 40 | low});
         }
         return out;
       }
@@ -665,6 +680,8 @@ class World {
         out.bytes = bytes.empty() ? std::span<const uint8_t>(kByte) : bytes;
         return out;
       }
+      case 5:
+        return wire::Confirm{mine, name};
       default:
         return wire::Introduce{endpoint_of(choices_.below(kPlaces)),
                                !names_.empty() && choices_.u8() < 128

@@ -67,6 +67,9 @@ struct Bounds {
   }
   void operator()(const wire::Admit& m) const {
     FB_HOLDS(m.contacts.size() <= wire::kContactsMax);
+    FB_HOLDS(m.ticket < 1U << 24U);
+    FB_HOLDS(m.ticket != 0 || !m.confirm);
+    for (const wire::Contact& each : m.contacts) FB_HOLDS(wire::is_ticket(each.ticket));
   }
   void operator()(const wire::Greet& m) const {
     FB_HOLDS(m.path.size() <= datagram.size());

@@ -91,7 +91,11 @@ Corpus wire_corpus() {
   const std::vector<std::pair<std::string, wire::Message>> messages{
       {"join-v2", wire::Join{wire::Profile::kV2, 1, 2, {}, "index.html"}},
       {"admit", wire::Admit{9, 200, true, true, 12, 255, {54}, {91}, {{v4, 77}, {v6, 78}}, true}},
-      {"admit-alone", wire::Admit{9, 0, false, false, 0, 0, {}, {}, {}, false}},
+      {"admit-confirm",
+       wire::Admit{
+           9, 0, false, false, 0, 0, {}, {}, {{v4, wire::Token{5} << 40 | 77}}, false, true}},
+      {"admit-alone", wire::Admit{0, 0, false, false, 0, 0, {}, {}, {}, false}},
+      {"confirm", wire::Confirm{5, 6}},
       {"greet", wire::Greet{wire::Profile::kV2, 1, 2, "index.html", 3, 2, 10, state, maps}},
       {"greet-bare", wire::Greet{wire::Profile::kV2, 1, 2, {}, 0, 0, 1, {}, {}}},
       {"greeted", wire::Greeted{3, state, few, maps}},

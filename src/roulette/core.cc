@@ -29,7 +29,7 @@ Core::Core(const RouletteConfig& configuration, const SecretRng::Seed& seed, uin
 wire::Token Core::new_token() {
   for (;;) {
     const wire::Token token = prefix_ | (secret.next() & kTokenLowBits);
-    if (token != 0 && token != name && !by_token_.contains(token)) return token;
+    if (!wire::is_ticket(token) && token != name && !by_token_.contains(token)) return token;
   }
 }
 

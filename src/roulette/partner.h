@@ -92,6 +92,7 @@ struct Partner {
   Instant last_sent{};
   bool ask_referrals = false;
   bool called_again = false;  // it did not answer at once
+  bool reached = false;       // by strangers, it says
   bool newcomer = false;      // it came by a ticket, so it has just been admitted
   // Manifests that it asked for and that we had not: it gets them when they come.
   struct Awaited {

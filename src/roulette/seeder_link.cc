@@ -64,7 +64,8 @@ Duration SeederLink::timeout_after(uint32_t tries) {
 }
 
 void SeederLink::send_join(Instant now, const std::string& path) {
-  wire::Join join{core_.config.profile, token_, core_.name, cookie_, path};
+  wire::Join join{core_.config.profile, token_, core_.name, cookie_, path,
+                  /*wide=*/!seeder_.address.is_v4()};
   core_.send(now, Lane::kControl, seeder_, 0, join);
   ++core_.stats.joins;
   ++joins_unanswered_;

@@ -7,7 +7,8 @@
 namespace fb::roulette {
 namespace {
 
-constexpr wire::Token kLowBits = (wire::Token{1} << 40) - 1;
+constexpr wire::Token kPrefixBits = ~wire::Token{0} << wire::kPrefixShift;
+constexpr wire::Token kHashBits = (wire::Token{1} << 24) - 1;
 
 }  // namespace
 
@@ -29,11 +30,12 @@ wire::Token make_ticket(const TicketKey& key, const Address& newcomer, uint8_t e
   crypto_shorthash(hash.data(), text.data(), text.size(), key.data());
   wire::Token low = 0;
   for (const uint8_t byte : hash) low = low << 8 | byte;
-  return (like & ~kLowBits) | (low & kLowBits);
+  return (like & kPrefixBits) | std::max<wire::Token>(low & kHashBits, 1);  // 0 is everybody's
 }
 
 bool ticket_valid(const TicketKey& key, const Address& newcomer, uint8_t epoch,
                   wire::Token ticket) {
+  if (!wire::is_ticket(ticket)) return false;
   const uint8_t before = epoch - 1;
   const uint8_t after = epoch + 1;
   return std::ranges::any_of(std::array{epoch, before, after}, [&](uint8_t e) {

@@ -5,8 +5,11 @@
 // seeder's answer there: its address is proved, and it was referred. Key: the reply token and the
 // name that the peer told in its JOIN, which only the seeder knows; or the seeder's own secret.
 //
-//   ticket = prefix (the high 24 bits of the peer's tokens) followed by the low 40 bits of
+//   ticket = prefix (the high 24 bits of the peer's tokens), 16 zero bits, the low 24 bits of
 //            SipHash-2-4 over address (16 bytes, IPv4 mapped) and epoch (1 byte)
+//
+// Short, because the seeder's line is spent on them where many come. Who guesses sends six million
+// datagrams for one that hits; what that draws is a loan of two chunks.
 //
 // Epochs are the seeder's: ADMIT tells the count. A ticket holds in its own epoch and the next.
 // Pure functions.

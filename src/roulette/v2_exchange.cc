@@ -14,6 +14,8 @@ constexpr Duration kIntroduceAfter = milliseconds(250);
 constexpr Duration kIdleSilenceMax = seconds(15);  // and else
 constexpr uint32_t kEnoughContacts = 6;
 constexpr Duration kSeekInterval = milliseconds(100);
+constexpr Duration kCalledWithin = milliseconds(500);
+constexpr Duration kSeederAskedAgain = milliseconds(500);  // for referrals
 constexpr size_t kHoldingsRoom = 600;  // bytes of further objects in one CONTROL
 constexpr size_t kHoldingBytes = 11;   // of one, without wants, intervals and maps
 constexpr size_t kWantsOfMore = 16;
@@ -43,11 +45,12 @@ wire::TradeState V2Exchange::state_for(Instant now, Neighbour& neighbour, const 
   wire::TradeState state;
   partner.fill(now, state);
   const uint64_t lack = lacking();
-  const uint32_t asked = outstanding();
+  const uint32_t asked = outstanding(now);
   state.room = static_cast<uint8_t>(std::min<uint64_t>(lack > asked ? lack - asked : 0, 255));
   state.tab = static_cast<uint8_t>(std::min<uint64_t>(tab().bytes / 256, 255));
   state.salt = salt_;
   state.want_referrals = std::exchange(partner.ask_referrals, false);
+  state.reached = reached_;
   if (object == nullptr) return state;
   state.file = object->id;
   partner.view(object->id).named_to_it = true;
@@ -202,7 +205,9 @@ void V2Exchange::tick(Instant now) {
       // come and the seeder is busy.
       partner.called_again = true;
       const bool busy_seeder = seeder_is_busy();
-      if (!busy_seeder || degree() < core_.config.degree_min) ask_introduction(now, neighbour);
+      if (!busy_seeder || (degree() < core_.config.degree_min && seeder_wants_word())) {
+        ask_introduction(now, neighbour);
+      }
       if (!busy_seeder || degree() < kEnoughContacts) greet(now, neighbour, {});
     }
     const Duration silence = now - neighbour.heard;
@@ -264,12 +269,20 @@ void V2Exchange::seek(Instant now) {
                std::ranges::any_of(objects_, [&](const Object& o) { return gives(*n, o); });
       }));
   const bool nearly_done = first != nullptr && first->missing * 32 < first->geometry.chunk_count();
-  const bool few =
-      neighbours < core_.config.degree_min || (useful < core_.config.v2.useful_min && !nearly_done);
+  // Whom nobody calls is behind a NAT, probably: others come and go, and it has to call them.
+  const bool uncalled = !reached_ && now - admitted_at_ > kCalledWithin;
+  const uint32_t least = core_.config.degree_min * (uncalled ? 2 : 1);
+  const bool few = neighbours < least || (useful < core_.config.v2.useful_min && !nearly_done);
   if (!few || now - last_seek_ < kSeekInterval * (1 + seeks_ / kSeeksAtFullPace)) return;
   std::vector<Neighbour*> askable;
   for (const auto& n : core_.neighbours()) {
     if (n->proven && !n->is_seeder) askable.push_back(n.get());
+  }
+  Neighbour* seeder = core_.seeder();
+  if (uncalled && seeder != nullptr && seeder->proven &&
+      now - seeder->partner->any_asked > kSeederAskedAgain) {
+    seeder->partner->any_asked = now;
+    askable = {seeder};
   }
   if (askable.empty() || (neighbours < 2 && now - last_progress_ > milliseconds(300))) return;
   last_seek_ = now;
@@ -332,14 +345,14 @@ void V2Exchange::leave(Instant now, Duration lifetime) {
       wire::RateCode::of(down_seen_)};
   while (!core_.neighbours().empty()) {
     Neighbour& neighbour = *core_.neighbours().back();
-    const bool wanted = !neighbour.is_seeder || core_.rng.below(255) < farewell_;
+    const bool wanted = !neighbour.is_seeder || seeder_wants_word();
     if (neighbour.proven && wanted) send(now, neighbour, Lane::kControl, bye);
     remove(now, neighbour);
   }
   half_open_.clear();
   early_.clear();
   dead_.clear();
-  admitted_ = false;
+  admitted_ = reached_ = false;
   next_tick_ = next_give_ = name_objects_at_ = Instant::never();
   seeks_ = repairs_ = riders_ = 0;
 }

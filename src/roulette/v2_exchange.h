@@ -117,6 +117,8 @@ class V2Exchange final : public Exchange {
   [[nodiscard]] uint32_t degree() const;
   // So many join that it wants a farewell of some only.
   [[nodiscard]] bool seeder_is_busy() const { return farewell_ < 255; }
+  // Where many come it hears enough from some of them. Drawn anew each time.
+  [[nodiscard]] bool seeder_wants_word() { return core_.rng.below(255) < farewell_; }
 
   // State of our own in a datagram; about `object` (null: none), with at most `wants_max` wants.
   [[nodiscard]] wire::TradeState state_for(Instant now, Neighbour& neighbour, const Object* object,
@@ -134,7 +136,7 @@ class V2Exchange final : public Exchange {
   [[nodiscard]] const Object* find_object(content::FileId id) const;
   Object* current();  // the one that is fetched first; else any that is kept
   Object* lacked_by(const Partner& partner, uint64_t least);  // of what it is here for
-  Object* object_kept(content::FileId id);  // also one that was whole long ago
+  Object* object_kept(content::FileId id);                    // also one that was whole long ago
   void forget_kept();
   void add_object(Download& download);
   void rebuild(Object& object);
@@ -163,7 +165,7 @@ class V2Exchange final : public Exchange {
   [[nodiscard]] BlockBits known_elsewhere(content::FileId file, uint16_t block,
                                           uint32_t size) const;
   [[nodiscard]] uint64_t lacking() const;
-  [[nodiscard]] uint32_t outstanding() const;
+  [[nodiscard]] uint32_t outstanding(Instant now) const;
   void count_arrival(Instant now, uint64_t bytes);
 
   // Giving (v2_give.cc).
@@ -200,6 +202,8 @@ class V2Exchange final : public Exchange {
   uint8_t salt_;
   BlockBits pushable_;  // positions that are left to who pushes
   bool admitted_ = false;
+  Instant admitted_at_{};  // for the first time
+  bool reached_ = false;   // by somebody whom we had not called
   Instant next_tick_ = Instant::never();
   Instant next_give_ = Instant::never();
   Instant name_objects_at_ = Instant::never();  // new ones, to all neighbours

@@ -23,6 +23,9 @@ constexpr uint32_t kRidersShare = 4;  // more than one in so many
 constexpr Duration kAnnounceAfter = milliseconds(40);
 constexpr uint32_t kAnnouncedAtOnce = 3;
 constexpr uint64_t kNewcomerChunks = 8;  // who holds fewer is one
+// Who has fewer contacts may owe more to each. So it says, and so it is where we have few, too.
+constexpr uint64_t kLenders = 9;
+constexpr uint64_t kLendersMin = 3;
 constexpr uint64_t kNewcomerServed = 2;  // and has priority for so many
 
 // Positions p with p % classes == its_class.
@@ -47,10 +50,12 @@ bool V2Exchange::may_give(Instant now, const Neighbour& neighbour, uint64_t byte
   if (!neighbour.proven || neighbour.token_out == 0 || neighbour.is_seeder) return false;
   ByteCount limit = tab();
   if (neighbour.partner->got == 0) {
-    const bool strict =
-        wary_ || (riders_ >= kRidersFew && riders_ * kRidersShare > degree());
+    const bool strict = wary_ || (riders_ >= kRidersFew && riders_ * kRidersShare > degree());
     const bool lends = neighbour.partner->newcomer && !strict;
-    limit = {std::max(lends ? core_.config.v2.stranger_tab.bytes : 0, bytes)};
+    const uint64_t loan = core_.config.v2.stranger_tab.bytes;
+    const uint64_t lenders = std::max<uint64_t>(neighbour.partner->in_classes, degree());
+    const uint64_t most = loan * kLenders / std::clamp<uint64_t>(lenders, kLendersMin, kLenders);
+    limit = {std::max(lends ? most : 0, bytes)};
     const uint64_t reserve = core_.config.upload_promise.bytes / 2;
     if (core_.ledger.sent() + bytes + reserve >
         core_.ledger.received() + core_.config.upload_promise.bytes) {

@@ -83,6 +83,7 @@ bool V2Exchange::read_state(Instant now, Neighbour& from, const wire::TradeState
   Partner& partner = *from.partner;
   if (!partner.hear(now, state, from.account.sent)) return false;
   if (partner.queueing_at == now) estimate_.on_delay(partner.queueing);
+  partner.reached = state.reached;
   read_wants(now, partner, state.file, state.wants);
   return true;
 }
@@ -126,9 +127,8 @@ void V2Exchange::on_piece(Instant now, Neighbour& from, const wire::Piece& messa
   View& view = partner.view(message.file());
   for (const wire::ChunkName chunk : message.news.span()) view.have.add(chunk);
   view.have.add(message.chunk);
-  const Early piece{from.id,          message.file(),
-                    message.chunk,    message.pushed,
-                    message.verified, {message.bytes.begin(), message.bytes.end()}};
+  const Early piece{from.id,        message.file(),   message.chunk,
+                    message.pushed, message.verified, {message.bytes.begin(), message.bytes.end()}};
   const bool known = downloads_.store_of(message.file()) != nullptr;
   if (!known && link_.busy() && early_.size() < kEarlyMax) {
     settle_arrival(now, from, piece.file, piece.chunk, piece.pushed);
@@ -169,9 +169,25 @@ void V2Exchange::hand_on_manifests(Instant now) {
 void V2Exchange::answer_referral_request(Instant now, const Neighbour& from) {
   // Only who has paid is told of others.
   if (from.partner->got == 0 || from.partner->got * 2 + 1024 < from.account.sent) return;
+  // The young ones stay longest; and who is behind a NAT cannot be called.
+  std::vector<const Neighbour*> others;
+  for (const auto& other : core_.neighbours()) {
+    if (other->partner->reached && core_.may_refer(now, *other, from.name)) {
+      others.push_back(other.get());
+    }
+  }
   wire::Recommendation answer;
   for (int i = 0; i < 2; ++i) {
-    const auto referral = core_.recommend(now, from.name, content::FileId{});
+    std::optional<wire::Referral> referral;
+    if (!others.empty()) {
+      const size_t one = core_.rng.below(others.size());
+      const size_t two = core_.rng.below(others.size());
+      const size_t younger = others[one]->partner->born < others[two]->partner->born ? two : one;
+      referral = core_.refer(now, *others[younger]);
+      others.erase(others.begin() + static_cast<ptrdiff_t>(younger));
+    } else {
+      referral = core_.recommend(now, from.name, content::FileId{});
+    }
     if (!referral) break;
     const bool twice = !answer.referrals.empty() && answer.referrals.front() == *referral;
     if (!twice) answer.referrals.push_back(*referral);

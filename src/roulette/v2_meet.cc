@@ -9,6 +9,7 @@ namespace {
 
 constexpr Duration kHalfOpenLifetime = seconds(3);
 constexpr uint32_t kHalfOpenPerAddress = 8;
+constexpr uint8_t kContactsEnough = 6;  // fewer are asked for more
 constexpr BitRate kRateUnknown{500'000};
 
 }  // namespace
@@ -21,6 +22,7 @@ void V2Exchange::on_admitted(Instant now, const wire::Message& message) {
   wary_ = admit.wary;
   if (!admitted_) {
     admitted_ = true;
+    admitted_at_ = now;
     last_progress_ = last_seek_ = last_repair_ = now;
     next_tick_ = now + kTick;
     if (!core_.config.uplink.limited()) {
@@ -42,7 +44,8 @@ void V2Exchange::on_admitted(Instant now, const wire::Message& message) {
   // No two of them are to send the same: each is asked for another class of positions.
   const auto classes = static_cast<uint8_t>(std::max<size_t>(1, met.size()));
   const uint32_t share = std::max<uint32_t>(1, window() / classes);
-  const auto any = static_cast<uint8_t>(std::min({core_.config.v2.any, share, 255U}));
+  const uint32_t asked = core_.config.v2.any * std::max(classes, kContactsEnough) / classes;
+  const auto any = static_cast<uint8_t>(std::min({asked, share, 255U}));
   for (size_t i = 0; i < met.size(); ++i) {
     Partner& partner = *met[i]->partner;
     partner.any_out = any;
@@ -80,6 +83,11 @@ void V2Exchange::contact_seeder(Instant now, const wire::Admit& admit) {
   Neighbour* seeder = meet(now, link_.seeder(), admit.ticket);
   if (seeder == nullptr) return;
   core_.mark_seeder(*seeder);
+  if (admit.confirm) {
+    seeder->partner->called_again = true;  // no answer will come
+    send(now, *seeder, Lane::kControl, wire::Confirm{seeder->token_in, core_.name});
+    return;
+  }
   seeder->partner->grant = admit.grant;
   seeder->partner->told_us = true;
   // Who knows what it wants asks for that once it is greeted back.
@@ -188,6 +196,7 @@ Neighbour* V2Exchange::on_greet(Instant now, const Endpoint& from, wire::Token t
     }
     known = meet(now, from, message.name);
     known->partner->newcomer = true;
+    reached_ = true;
   }
   // Both called, or it calls again. Under our mere name only who was greeted by us is believed, and
   // proves itself by our token in its answer. Who has proved itself already is not to be cut off by

@@ -12,6 +12,7 @@ constexpr int64_t kAskedAtOnce = 2;   // of one neighbour
 constexpr uint32_t kSlack = 3;        // chunks that are asked for beyond those needed,
 constexpr uint32_t kSlackShare = 32;  // and at most one in so many
 constexpr Duration kOutstandingCost = milliseconds(80);  // of each chunk that it owes us
+constexpr Duration kOverdue = milliseconds(400);
 constexpr Duration kJitter = milliseconds(10);
 constexpr Duration kDebtorBonus = milliseconds(10);  // a chunk that it owes
 constexpr Duration kDebtorBonusMax = milliseconds(60);
@@ -60,9 +61,15 @@ uint64_t V2Exchange::lacking() const {
   return any || !link_.busy() ? total : 255;  // no manifest yet, so everything
 }
 
-uint32_t V2Exchange::outstanding() const {
+// What is overdue keeps nobody from asking others.
+uint32_t V2Exchange::outstanding(Instant now) const {
   size_t total = 0;
-  for (const auto& neighbour : core_.neighbours()) total += neighbour->partner->asked();
+  for (const auto& neighbour : core_.neighbours()) {
+    const Partner& partner = *neighbour->partner;
+    if (now - partner.any_asked < kOverdue) total += partner.any_out;
+    total += static_cast<size_t>(std::ranges::count_if(
+        partner.out, [now](const Outstanding& o) { return now - o.asked < kOverdue; }));
+  }
   return static_cast<uint32_t>(total);
 }
 
@@ -215,7 +222,7 @@ bool V2Exchange::open_block(Object& object) {
 
 void V2Exchange::pull(Instant now) {
   if (!admitted_ || objects_.empty()) return;
-  const auto asked = static_cast<int64_t>(outstanding());
+  const auto asked = static_cast<int64_t>(outstanding(now));
   int64_t room = static_cast<int64_t>(window()) - asked;
   const auto lack = static_cast<int64_t>(lacking());
   room = std::min(room, lack + kSlack - asked);

@@ -16,9 +16,10 @@ constexpr Duration kListedMax = seconds(60);
 constexpr size_t kOldLookedAt = 64;
 constexpr Duration kHeardLately = seconds(3);
 constexpr size_t kContactsFew = 3;       // also for who comes again
-constexpr double kJoinShare = 0.95;      // of the bytes an arrival, for its admission
+constexpr double kJoinShare = 0.85;      // of the bytes an arrival, for its admission
 constexpr double kManifestShare = 0.15;  // of the uplink; contacts have it too
-constexpr double kManifestBytes = 600;   // about
+constexpr double kManifestShareCrowd = 0.05;
+constexpr double kManifestBytes = 600;  // about
 constexpr size_t kManifestsWaitingMin = 16;
 constexpr size_t kManifestsWaitingMax = 4096;
 constexpr size_t kManifestsWaitingEach = 64;  // of one endpoint
@@ -28,9 +29,12 @@ constexpr double kManifestDebtMax = wire::kManifestPartsMax * wire::kManifestPar
 constexpr double kFirstMany = 8;  // of those without contacts, a second
 // What is for some only where many come: so many bytes of the line there are for each that gets it.
 constexpr double kLineForFarewell = 1667;     // of the sustained rate
-constexpr double kLineForTicket = 222;        // a place among those who are named
 constexpr double kLineForToken = 1000;        // a token of ours, so that it can ask for chunks;
 constexpr double kLineForTokenCold = 10'000;  // while nobody else gets chunks into the swarm
+constexpr double kLineForTokenCrowd = 5000;
+constexpr double kLineForCrowd = 200;  // less, and it is needed for ADMIT
+constexpr double kListenShare = 0.9;   // of what our line carries towards us, for JOIN and CONFIRM
+constexpr double kProofsMin = 0.1;     // of those who come
 // Visitors who are here for so long when others have come and gone do not give, or get nothing for
 // it. Where there are several, and more than one in so many, the others are told.
 constexpr Duration kLateAtLeast = seconds(5);
@@ -41,6 +45,11 @@ constexpr size_t kJoinsForIntroductions = 2;  // no more may wait
 constexpr Duration kReferralInterval = milliseconds(450);
 constexpr double kReferralShare = 0.08;  // of the uplink
 constexpr double kLifetimeWeight = 0.02;
+constexpr Duration kNamedAtFirst = milliseconds(100);  // so young, the first time counts for less
+
+double named_a_second(Instant now, const Listed& one) {
+  return one.named / (now - one.at + kNamedAtFirst).seconds();
+}
 
 }  // namespace
 
@@ -70,6 +79,8 @@ void V2Seeder::receive(Instant now, const Endpoint& from, std::span<const uint8_
   } else if (ticket_valid(own_key_, from.address, epoch(now), to)) {
     if (const auto* greet = std::get_if<wire::Greet>(&datagram->message)) {
       on_greet(now, from, *greet);
+    } else if (const auto* confirm = std::get_if<wire::Confirm>(&datagram->message)) {
+      on_confirm(now, from, *confirm);
     } else if (const auto* request = std::get_if<wire::ManifestRequest>(&datagram->message)) {
       queue_manifest({from, request->reply_token, request->request, request->path, now});
     } else if (const auto* introduce = std::get_if<wire::Introduce>(&datagram->message)) {
@@ -139,13 +150,15 @@ void V2Seeder::send_manifest(Instant now) {
   manifest_credit_ = std::max(manifest_credit_ - static_cast<double>(size), -kManifestDebtMax);
 }
 
-// At random among those who are young enough to stay for a while.
+// Among those who are young enough to stay for a while. For each place two are drawn, and who was
+// named less often for its age gets it: a neighbour more is as good as a contact more, and by plain
+// chance some have half as many as others.
 std::vector<const Listed*> V2Seeder::choose(Instant now, uint64_t path, wire::Token newcomer,
                                             size_t count) {
   const Duration age = std::max(scale(lifetime_, 0.4), lifetime_ - milliseconds(250));
-  std::vector<const Listed*> young;
-  std::vector<const Listed*> old;     // and here, for they talk to us
-  std::vector<const Listed*> silent;  // perhaps gone
+  std::vector<Listed*> young;
+  std::vector<Listed*> old;     // and here, for they talk to us
+  std::vector<Listed*> silent;  // perhaps gone
   for (auto it = listed_.rbegin(); it != listed_.rend(); ++it) {
     if (it->path != path || it->name == newcomer) continue;
     if (gone_.contains(static_cast<uint32_t>(it->id))) continue;
@@ -160,9 +173,12 @@ std::vector<const Listed*> V2Seeder::choose(Instant now, uint64_t path, wire::To
     }
     if (old.size() >= kOldLookedAt) break;
   }
-  const auto take = [&](std::vector<const Listed*>& from, std::vector<const Listed*>& out) {
+  const auto take = [&](std::vector<Listed*>& from, std::vector<const Listed*>& out) {
     for (size_t i = 0; i < from.size() && out.size() < count; ++i) {
       std::swap(from[i], from[i + core_.rng.below(from.size() - i)]);
+      Listed*& other = from[i + core_.rng.below(from.size() - i)];
+      if (named_a_second(now, *other) < named_a_second(now, *from[i])) std::swap(from[i], other);
+      ++from[i]->named;
       out.push_back(from[i]);
     }
   };
@@ -182,11 +198,21 @@ void V2Seeder::admit(Instant now) {
   const V2Config& v2 = core_.config.v2;
   const double rate = load(now);
   const double budget = bytes_per_second() / rate;
-  const double room = kJoinShare * budget - kIpUdpHeaderBytes - wire::kAdmitSize;
-  const auto affordable = static_cast<int64_t>(room / wire::kContactSize);
-  size_t count = static_cast<size_t>(
-      std::clamp<int64_t>(affordable, v2.contacts_min, std::max(v2.contacts, v2.contacts_min)));
+  // What comes here has a line, too, and nobody keeps newcomers from calling. So not all may prove
+  // themselves and be named; who may not is named more others, for nobody will call it.
+  const double proofs =
+      std::clamp((kListenShare * budget - kIpUdpHeaderBytes - static_cast<double>(newcomer.size)) /
+                     (kIpUdpHeaderBytes + wire::kConfirmSize),
+                 kProofsMin, 1.0);
+  const bool proves = proofs >= 1 || core_.rng.unit() < proofs;
+  const double mean =
+      (kJoinShare * budget - kIpUdpHeaderBytes - wire::kAdmitSize) / wire::kContactSize;
+  const double few = std::max<double>(v2.contacts_min, mean * proofs);
+  double affordable = mean;
+  if (proofs < 1) affordable = proves ? few : (mean - proofs * few) / (1 - proofs);
   const size_t answer_max = newcomer.size * kAmplificationMax;
+  auto count = static_cast<size_t>(
+      std::clamp<double>(affordable, v2.contacts_min, std::max(v2.contacts, v2.contacts_min)));
   count =
       std::min({count, wire::kContactsMax, (answer_max - wire::kAdmitSize) / wire::kContactSize});
   // Who comes again is named fewer: an honest one seldom does, and who never gives does it often.
@@ -202,46 +228,58 @@ void V2Seeder::admit(Instant now) {
   std::vector<NeighbourId> behind_nat;
   for (const Listed* one : choose(now, path, newcomer.name, count)) {
     size += one->endpoint.address.is_v4() ? wire::kContactSize : wire::kContactSizeV6;
+    if (one->name >> wire::kPrefixShift != 0) size += wire::kContactExtraMax;
     if (size > answer_max) break;
     message.contacts.push_back({one->endpoint, make_ticket(one->key, newcomer.endpoint.address,
                                                            message.epoch, one->name)});
     if (one->unreached >= kUnreached) behind_nat.push_back(one->id);
   }
-  if (is_among(rate, kLineForTicket) || message.contacts.empty()) {
-    message.ticket = make_ticket(own_key_, newcomer.endpoint.address, message.epoch, core_.name);
-  }
   message.farewell = static_cast<uint8_t>(
       255 * std::min(1.0, line_for(kLineForFarewell) / join_times_.sustained(now)));
   message.grant = static_cast<uint8_t>(grant(rate));
+  const bool crowd = rate > line_for(kLineForCrowd);
   // When many come at once, some get it here and hand it on to those whom they meet.
-  const double may_ask = message.contacts.size() < 2
-                             ? kFirstMany
-                             : bytes_per_second() * kManifestShare / kManifestBytes;
+  const double may_ask =
+      message.contacts.size() < 2
+          ? kFirstMany
+          : line_for(kManifestBytes) * (crowd ? kManifestShareCrowd : kManifestShare);
   message.ask_manifest = asked_.in_last_second(now) < may_ask;
   if (message.ask_manifest) asked_.add(now);
+  const bool token = is_among(rate, is_cold() ? kLineForTokenCold
+                                    : crowd   ? kLineForTokenCrowd
+                                              : kLineForToken);
+  if (message.contacts.empty() || proves) {
+    message.ticket = make_ticket(own_key_, newcomer.endpoint.address, message.epoch, core_.name);
+    message.confirm = !token && !message.ask_manifest && !message.contacts.empty();
+  }
   send(now, newcomer.endpoint, newcomer.reply_token, Lane::kControl, message);
   ++core_.stats.joins;
   admitted_.push_back({newcomer.endpoint, newcomer.reply_token, newcomer.name, path, newcomer.path,
-                       now, newcomer.again, message.contacts.size(), std::move(behind_nat)});
+                       now, newcomer.again, token, message.contacts.size(), std::move(behind_nat)});
   if (admitted_.size() > kAdmittedKept) admitted_.pop_front();
 }
 
-// The newcomer has our answer at its address.
-void V2Seeder::on_greet(Instant now, const Endpoint& from, const wire::Greet& message) {
-  if (message.profile != core_.config.profile) return core_.drop(Drop::kProfile);
+// The newcomer has our answer at its address: from now on it is named to others.
+std::optional<V2Seeder::Arrival> V2Seeder::arrive(Instant now, const Endpoint& from,
+                                                  wire::Token reply_token, wire::Token name) {
   const auto found = std::ranges::find_if(admitted_.rbegin(), admitted_.rend(), [&](const auto& a) {
-    return a.name == message.name && a.endpoint == from;
+    return a.name == name && a.endpoint == from;
   });
-  if (found == admitted_.rend()) return core_.drop(Drop::kUnexpected);
-  const double rate = load(now);
-  Neighbour* neighbour = core_.find_by_name(from, message.name);
-  const bool again = neighbour != nullptr && neighbour->token_out == message.reply_token;
+  if (found == admitted_.rend()) {
+    core_.drop(Drop::kUnexpected);
+    return {};
+  }
+  Neighbour* neighbour = core_.find_by_name(from, name);
+  const bool again = neighbour != nullptr && neighbour->token_out == reply_token;
   if (neighbour == nullptr) {
-    if (!make_room(now)) return core_.drop(Drop::kTableFull);
-    neighbour = &core_.add_neighbour(now, from, message.name);
+    if (!make_room(now)) {
+      core_.drop(Drop::kTableFull);
+      return {};
+    }
+    neighbour = &core_.add_neighbour(now, from, name);
     neighbour->partner = std::make_unique<Partner>();
     neighbour->partner->born = now;
-    neighbour->token_out = message.reply_token;
+    neighbour->token_out = reply_token;
     neighbour->warned = desk_.polluted(now);
     core_.mark_proven(*neighbour);
     if (listed_.size() >= 2 * size_t{seeder_.neighbours_max}) {
@@ -250,58 +288,81 @@ void V2Seeder::on_greet(Instant now, const Endpoint& from, const wire::Greet& me
       gone_.clear();
     }
     if (unserved_.size() >= seeder_.neighbours_max) unserved_.erase(unserved_.begin());
-    listed_.push_back({neighbour->id, from, ticket_key(found->reply_token, found->name),
-                       message.name, found->path, now});
+    listed_.push_back({neighbour->id, from, ticket_key(found->reply_token, found->name), name,
+                       found->path, now});
     unserved_.push_back(neighbour->id);
     if (next_sweep_ == Instant::never()) next_sweep_ = now + seconds(1);
   }
-  Partner& partner = *neighbour->partner;
-  if (neighbour->token_out != message.reply_token) partner.begin_anew();
-  neighbour->token_out = message.reply_token;
+  if (neighbour->token_out != reply_token) neighbour->partner->begin_anew();
+  neighbour->token_out = reply_token;
   neighbour->heard = now;
-  partner.hear(now, message.state, neighbour->account.sent);
-  if (is_among(rate, is_cold() ? kLineForTokenCold : kLineForToken)) {
+  return Arrival{*found, *neighbour, again};
+}
+
+void V2Seeder::on_confirm(Instant now, const Endpoint& from, const wire::Confirm& message) {
+  const auto arrival = arrive(now, from, message.reply_token, message.name);
+  if (!arrival) return;
+  name_to(now, *arrival);
+  give_first(now, *arrival, {}, 0);
+}
+
+void V2Seeder::on_greet(Instant now, const Endpoint& from, const wire::Greet& message) {
+  if (message.profile != core_.config.profile) return core_.drop(Drop::kProfile);
+  const auto arrival = arrive(now, from, message.reply_token, message.name);
+  if (!arrival) return;
+  Neighbour& neighbour = arrival->neighbour;
+  neighbour.partner->hear(now, message.state, neighbour.account.sent);
+  if (arrival->admitted.token) {
     wire::Greeted answer;
-    answer.reply_token = neighbour->token_in;
-    partner.fill(now, answer.state);
-    send(now, *neighbour, Lane::kControl, answer);
+    answer.reply_token = neighbour.token_in;
+    neighbour.partner->fill(now, answer.state);
+    send(now, neighbour, Lane::kControl, answer);
   }
-  // It has proved its address, so these may be told to call it, for it will not reach them.
-  if (core_.config.v2.introductions && joins_waiting() <= kJoinsForIntroductions) {
-    for (const NeighbourId id : std::exchange(found->behind_nat, {})) {
-      Neighbour* contact = core_.find(id);
-      if (contact != nullptr)
-        send(now, *contact, Lane::kControl, wire::Introduce{from, message.name});
-    }
-  }
-  if (found->contacts == 0 || (found->contacts < kContactsFew && !is_cold())) {
-    // It came with the first; by now others have proved themselves.
-    found->contacts = kContactsFew;
-    recommend(now, *neighbour, found->path,
-              rate <= line_for(kLineForToken) ? wire::kReferralsMax : kContactsFew);
-  }
+  name_to(now, *arrival);
   if (!message.path.empty()) {
     queue_manifest({from, message.reply_token, 0, message.path, now});
   }
-  const auto object = catalog_.first_object(found->path_text);
-  // Who comes again and again gives nothing, mostly; it has to ask for what it needs.
-  if (object && !again && !found->again) {
-    View& view = partner.view(*object);
-    for (const wire::BlockMap& map : message.have) view.have.add(map.block, {map.bits});
-    // Unasked, one or two fresh chunks, while such pushes stay within the uplink; what it asks for
-    // waits its turn.
-    const double pushes_max =
-        bytes_per_second() * 0.93 / (content::kChunkSizeDefault + 84.0) - rate * 0.15;
-    uint32_t pushed = 0;
-    if (pushes_.in_last_second(now) < pushes_max && joins_waiting() < 3) {
-      pushed = std::clamp(static_cast<uint32_t>(pushes_max / rate), 1U,
-                          std::max(1U, core_.config.v2.seeder_push));
-      if (core_.config.v2.seeder_push == 0) pushed = 0;
+  give_first(now, *arrival, message.have, message.any);
+}
+
+// Neighbours who could not be named before.
+void V2Seeder::name_to(Instant now, const Arrival& arrival) {
+  auto& [admitted, neighbour, again] = arrival;
+  // It has proved its address, so these may be told to call it, for it will not reach them.
+  if (core_.config.v2.introductions && joins_waiting() <= kJoinsForIntroductions) {
+    for (const NeighbourId id : std::exchange(admitted.behind_nat, {})) {
+      Neighbour* contact = core_.find(id);
+      if (contact != nullptr)
+        send(now, *contact, Lane::kControl, wire::Introduce{neighbour.endpoint, neighbour.name});
     }
-    push(now, *neighbour, pushed, /*first=*/true);
-    const uint32_t more = std::min<uint32_t>(message.any, grant(rate));
-    if (more > pushed) push(now, *neighbour, more - pushed, /*first=*/false);
   }
+  const bool many = load(now) > line_for(kLineForToken);
+  if (admitted.contacts == 0 || (admitted.contacts < kContactsFew && !is_cold() && !many)) {
+    // It came with the first; by now others have proved themselves.
+    admitted.contacts = kContactsFew;
+    recommend(now, neighbour, admitted.path, many ? kContactsFew : wire::kReferralsMax);
+  }
+}
+
+// Unasked, one or two fresh chunks, while such pushes stay within the uplink; what it asks for
+// waits its turn. Who comes again and again gives nothing, mostly; it has to ask for what it needs.
+void V2Seeder::give_first(Instant now, const Arrival& arrival,
+                          const std::vector<wire::BlockMap>& have, uint32_t any) {
+  const auto object = catalog_.first_object(arrival.admitted.path_text);
+  if (!object || arrival.again || arrival.admitted.again) return;
+  View& view = arrival.neighbour.partner->view(*object);
+  for (const wire::BlockMap& map : have) view.have.add(map.block, {map.bits});
+  const double rate = load(now);
+  const double pushes_max =
+      bytes_per_second() * 0.93 / (content::kChunkSizeDefault + 84.0) - rate * 0.15;
+  const uint32_t most = core_.config.v2.seeder_push;
+  uint32_t pushed = 0;
+  if (most > 0 && pushes_.in_last_second(now) < pushes_max && joins_waiting() < 3) {
+    pushed = std::clamp(static_cast<uint32_t>(pushes_max / rate), 1U, most);
+  }
+  push(now, arrival.neighbour, pushed, /*first=*/true);
+  const uint32_t more = std::min<uint32_t>(any, grant(rate));
+  if (more > pushed) push(now, arrival.neighbour, more - pushed, /*first=*/false);
 }
 
 void V2Seeder::on_neighbour(Instant now, const Endpoint& from, const wire::Datagram& datagram) {

@@ -48,7 +48,19 @@ class V2Seeder final : public SeederProfile {
 
  private:
   void on_join(Instant now, const Endpoint& from, const wire::Join& message, size_t size);
+  // A newcomer whose address is proved.
+  struct Arrival {
+    Admitted& admitted;
+    Neighbour& neighbour;
+    bool again;  // it said so before
+  };
+  std::optional<Arrival> arrive(Instant now, const Endpoint& from, wire::Token reply_token,
+                                wire::Token name);
+  void on_confirm(Instant now, const Endpoint& from, const wire::Confirm& message);
   void on_greet(Instant now, const Endpoint& from, const wire::Greet& message);
+  void name_to(Instant now, const Arrival& arrival);
+  void give_first(Instant now, const Arrival& arrival, const std::vector<wire::BlockMap>& have,
+                  uint32_t any);
   void on_neighbour(Instant now, const Endpoint& from, const wire::Datagram& datagram);
   void on_control(Instant now, Neighbour& from, const wire::Control& message);
   void queue_wanted(Instant now, Neighbour& from, content::FileId file,

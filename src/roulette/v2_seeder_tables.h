@@ -32,6 +32,7 @@ struct Admitted {
   std::string path_text;
   Instant at{};
   bool again = false;                   // it was admitted before
+  bool token = false;                   // it gets one of ours, when it greets
   size_t contacts = 0;                  // that it was named
   std::vector<NeighbourId> behind_nat;  // of these
 };
@@ -43,6 +44,7 @@ struct Listed {
   wire::Token name = 0;
   uint64_t path = 0;
   Instant at{};
+  uint32_t named = 0;      // to so many
   uint32_t unreached = 0;  // how many of those whom it was named to had no answer of it
 };
 struct QueuedChunk {

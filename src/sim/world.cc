@@ -137,7 +137,8 @@ void World::arrive(uint32_t number) {
   options.key = attachment_ != nullptr ? attachment_->key : content_.site->public_key();
   SecretRng::from_number(host.plan.secret_number).fill(options.secret);
   options.choice_seed = host.plan.choice_seed;
-  options.prefix = number;
+  // On the wire many hosts share a socket.
+  options.prefix = attachment_ != nullptr ? number : 0;
   host.peer = std::make_unique<roulette::PeerNode>(options, host);
   host.progress = now_;
   ++sample_.arrived;

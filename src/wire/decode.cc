@@ -11,9 +11,8 @@ namespace {
 
 constexpr uint8_t kPieceOfOther = 4;  // a flag of PIECE
 
-Endpoint get_endpoint(Reader& in) {
+Endpoint get_endpoint(Reader& in, uint8_t family) {
   Endpoint out;
-  const uint8_t family = in.u8();
   if (family == 4) {
     const auto bytes = in.take(4);
     if (bytes.size() == 4) out.address = Address::v4(bytes[0], bytes[1], bytes[2], bytes[3]);
@@ -26,6 +25,7 @@ Endpoint get_endpoint(Reader& in) {
   out.port = in.u16();
   return out;
 }
+Endpoint get_endpoint(Reader& in) { return get_endpoint(in, in.u8()); }
 
 Intervals get_intervals(Reader& in) {
   Intervals out;
@@ -104,7 +104,10 @@ Join get_join(Reader& in, size_t size) {
   m.name = in.u64();
   m.cookie = get_optional_cookie(in);
   m.path = get_path(in);
-  if (!m.cookie) get_padding(in, size, join_padding(m.profile));
+  if (m.cookie) return m;
+  const size_t unpadded = size - in.remaining();
+  m.wide = m.profile == Profile::kV2 && unpadded < kJoinPaddedV2Wide && size == kJoinPaddedV2Wide;
+  get_padding(in, size, join_padding(m));
   return m;
 }
 
@@ -264,33 +267,70 @@ TradeState get_state(Reader& in) {
   m.room = in.u8();
   m.tab = in.u8();
   m.salt = in.u8();
-  m.want_referrals = get_flag(in);
+  const uint8_t flags = in.u8();
+  if (flags > 3) in.fail();
+  m.want_referrals = (flags & 1) != 0;
+  m.reached = (flags & 2) != 0;
   m.file = get_file(in);
   m.wants = get_names<kWantsMax>(in);
   return m;
 }
 
+uint32_t get_u24(Reader& in) {
+  const uint32_t high = in.u8();
+  return high << 16 | in.u16();
+}
+
+// 0 is everybody's token at a seeder.
+uint32_t get_ticket(Reader& in) {
+  const uint32_t ticket = get_u24(in);
+  if (ticket == 0) in.fail();
+  return ticket;
+}
+
+// So many in runs, each of contacts of one kind.
+std::vector<Contact> get_contacts(Reader& in) {
+  std::vector<Contact> out;
+  std::optional<uint8_t> before;
+  const uint8_t all = in.u8();
+  if (all > kContactsMax) in.fail();
+  while (out.size() < all && !in.failed()) {
+    const uint8_t head = in.u8();
+    const uint8_t kind = head & (kContactWide | kContactPrefixed);
+    const uint8_t count = head >> 2;
+    if (count == 0 || out.size() + count > all) in.fail();
+    if (kind == before) in.fail();  // one form for each list: it belongs to the run before
+    before = kind;
+    for (uint8_t i = 0; i < count && !in.failed(); ++i) {
+      Contact contact;
+      contact.endpoint = get_endpoint(in, (kind & kContactWide) != 0 ? 6 : 4);
+      if ((kind & kContactPrefixed) != 0) {
+        contact.ticket = Token{get_u24(in)} << kPrefixShift;
+        if (contact.ticket == 0) in.fail();
+      }
+      contact.ticket |= get_ticket(in);
+      out.push_back(contact);
+    }
+  }
+  return out;
+}
+
 Admit get_admit(Reader& in) {
   Admit m;
-  m.ticket = in.u64();
   m.epoch = in.u8();
   const uint8_t flags = in.u8();
-  if (flags > 7) in.fail();
-  m.polluted = (flags & 1) != 0;
-  m.ask_manifest = (flags & 2) != 0;
-  m.wary = (flags & 4) != 0;
+  if (flags >= 2 * kAdmitConfirm) in.fail();
+  m.polluted = (flags & kAdmitPolluted) != 0;
+  m.ask_manifest = (flags & kAdmitAskManifest) != 0;
+  m.wary = (flags & kAdmitWary) != 0;
+  m.confirm = (flags & kAdmitConfirm) != 0;
   m.grant = in.u8();
   m.farewell = in.u8();
   m.up = {in.u8()};
   m.down = {in.u8()};
-  const uint8_t count = in.u8();
-  if (count > kContactsMax) in.fail();
-  for (uint8_t i = 0; i < count && !in.failed(); ++i) {
-    Contact contact;
-    contact.endpoint = get_endpoint(in);
-    contact.ticket = in.u64();
-    m.contacts.push_back(contact);
-  }
+  if ((flags & kAdmitTicket) != 0) m.ticket = get_ticket(in);
+  if (m.confirm && m.ticket == 0) in.fail();
+  m.contacts = get_contacts(in);
   return m;
 }
 
@@ -306,6 +346,13 @@ Greet get_greet(Reader& in) {
   m.path = get_path(in);
   m.state = get_state(in);
   m.have = get_block_maps(in);
+  return m;
+}
+
+Confirm get_confirm(Reader& in) {
+  Confirm m;
+  m.reply_token = get_reply_token(in);
+  m.name = in.u64();
   return m;
 }
 
@@ -383,6 +430,7 @@ Message get_body(MessageType type, Reader& in, size_t size) {
     case MessageType::kDigests: return get_digests(in);
     case MessageType::kAdmit: return get_admit(in);
     case MessageType::kGreet: return get_greet(in);
+    case MessageType::kConfirm: return get_confirm(in);
     case MessageType::kGreeted: return get_greeted(in);
     case MessageType::kControl: return get_control(in);
     case MessageType::kPiece: return get_piece(in);

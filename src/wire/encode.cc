@@ -9,15 +9,41 @@
 namespace fb::wire {
 namespace {
 
-void put(Writer& out, const Endpoint& endpoint) {
-  if (endpoint.address.is_v4()) {
-    out.u8(4);
-    out.bytes(std::span(endpoint.address.bytes).subspan(12));
-  } else {
-    out.u8(6);
-    out.bytes(endpoint.address.bytes);
-  }
+void put_address(Writer& out, const Endpoint& endpoint) {
+  out.bytes(std::span(endpoint.address.bytes).subspan(endpoint.address.is_v4() ? 12 : 0));
   out.u16(endpoint.port);
+}
+
+void put(Writer& out, const Endpoint& endpoint) {
+  out.u8(endpoint.address.is_v4() ? 4 : 6);
+  put_address(out, endpoint);
+}
+
+void put_u24(Writer& out, Token value) {
+  out.u8(static_cast<uint8_t>(value >> 16));
+  out.u16(static_cast<uint16_t>(value));
+}
+
+uint8_t kind_of(const Contact& contact) {
+  return static_cast<uint8_t>((contact.endpoint.address.is_v4() ? 0 : kContactWide) |
+                              (contact.ticket >> kPrefixShift != 0 ? kContactPrefixed : 0));
+}
+
+void put(Writer& out, const std::vector<Contact>& contacts) {
+  FB_CHECK(contacts.size() <= kContactsMax);
+  out.u8(static_cast<uint8_t>(contacts.size()));
+  for (auto run = contacts.begin(); run != contacts.end();) {
+    const uint8_t kind = kind_of(*run);
+    const auto end = std::find_if(run, contacts.end(),
+                                  [&](const Contact& contact) { return kind_of(contact) != kind; });
+    out.u8(static_cast<uint8_t>((end - run) << 2 | kind));
+    for (; run != end; ++run) {
+      FB_CHECK(is_ticket(run->ticket));
+      put_address(out, run->endpoint);
+      if ((kind & kContactPrefixed) != 0) put_u24(out, run->ticket >> kPrefixShift);
+      put_u24(out, run->ticket);
+    }
+  }
 }
 
 void put(Writer& out, const Intervals& intervals) {
@@ -86,7 +112,7 @@ void put(Writer& out, const TradeState& state) {
   out.u8(state.room);
   out.u8(state.tab);
   out.u8(state.salt);
-  out.u8(state.want_referrals ? 1 : 0);
+  out.u8(static_cast<uint8_t>((state.want_referrals ? 1 : 0) | (state.reached ? 2 : 0)));
   put(out, state.file);
   put(out, state.wants.span());
 }
@@ -100,7 +126,7 @@ struct Body {
     out.u64(m.name);
     put(out, m.cookie);
     out.string16(m.path);
-    if (!m.cookie) pad_to(out, join_padding(m.profile));
+    if (!m.cookie) pad_to(out, join_padding(m));
   }
   void operator()(const Welcome& m) const {
     out.bytes(m.cookie);
@@ -195,20 +221,21 @@ struct Body {
     for (const uint64_t digest : m.digests) out.u64(digest);
   }
   void operator()(const Admit& m) const {
-    FB_CHECK(m.contacts.size() <= kContactsMax);
-    out.u64(m.ticket);
+    FB_CHECK(m.ticket != 0 || !m.confirm);
     out.u8(m.epoch);
-    out.u8(static_cast<uint8_t>((m.polluted ? 1 : 0) | (m.ask_manifest ? 2 : 0) |
-                                (m.wary ? 4 : 0)));
+    out.u8(static_cast<uint8_t>(
+        (m.polluted ? kAdmitPolluted : 0) | (m.ask_manifest ? kAdmitAskManifest : 0) |
+        (m.wary ? kAdmitWary : 0) | (m.ticket != 0 ? kAdmitTicket : 0) |
+        (m.confirm ? kAdmitConfirm : 0)));
     out.u8(m.grant);
     out.u8(m.farewell);
     out.u8(m.up.code);
     out.u8(m.down.code);
-    out.u8(static_cast<uint8_t>(m.contacts.size()));
-    for (const Contact& contact : m.contacts) {
-      put(out, contact.endpoint);
-      out.u64(contact.ticket);
+    if (m.ticket != 0) {
+      FB_CHECK(is_ticket(m.ticket) && m.ticket >> kPrefixShift == 0);
+      put_u24(out, m.ticket);
     }
+    put(out, m.contacts);
   }
   void operator()(const Greet& m) const {
     out.u8(static_cast<uint8_t>(m.profile));
@@ -255,12 +282,17 @@ struct Body {
     put(out, m.endpoint);
     out.u64(m.name);
   }
+  void operator()(const Confirm& m) const {
+    out.u64(m.reply_token);
+    out.u64(m.name);
+  }
 };
 
 }  // namespace
 
-size_t join_padding(Profile profile) {
-  return profile == Profile::kV2 ? kJoinPaddedV2 : kJoinPadded;
+size_t join_padding(const Join& join) {
+  if (join.profile != Profile::kV2) return kJoinPadded;
+  return join.wide ? kJoinPaddedV2Wide : kJoinPaddedV2;
 }
 
 RateCode RateCode::of(BitRate rate) {

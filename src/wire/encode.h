@@ -14,7 +14,7 @@ using Buffer = std::array<uint8_t, kDatagramMax>;
 // Requires a message within the bounds of message.h (FB_CHECK: they are our own).
 [[nodiscard]] std::span<const uint8_t> encode(Token to, const Message& message, Buffer& buffer);
 
-// The length of a JOIN without a cookie.
-[[nodiscard]] size_t join_padding(Profile profile);
+// The least length of this JOIN when it has no cookie.
+[[nodiscard]] size_t join_padding(const Join& join);
 
 }  // namespace fb::wire

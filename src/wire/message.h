@@ -31,18 +31,22 @@ inline constexpr size_t kHeaderSize = 10;
 inline constexpr size_t kDatagramMax = 1200;
 // A JOIN without a cookie is padded to this, so that three replies of full size may answer it.
 inline constexpr size_t kJoinPadded = kDatagramMax;
-// A JOIN of profile v2, whose answer is small: where joins come by the thousand a second, each byte
-// of them counts.
-inline constexpr size_t kJoinPaddedV2 = 56;
+// A JOIN of profile v2: a third of an answer with ten contacts. Where joins come by the thousand a
+// second, each byte of them counts. Over IPv6 contacts are longer.
+inline constexpr size_t kJoinPaddedV2 = 40;
+inline constexpr size_t kJoinPaddedV2Wide = 80;
 // A HELLO is padded to this, so that its reply never is three times as long.
 inline constexpr size_t kHelloPadded = 64;
 inline constexpr size_t kIntervalsMax = 8;     // the paper's bound for one message
 inline constexpr size_t kRequestChunksMax = 128;
 inline constexpr size_t kReferralsMax = 8;
 inline constexpr size_t kDigestsMax = 128;
-inline constexpr size_t kAdmitSize = kHeaderSize + 16;  // of an ADMIT without contacts
-inline constexpr size_t kContactSize = 15;     // of one of its contacts, over IPv4
-inline constexpr size_t kContactSizeV6 = 27;
+// Of an ADMIT with a ticket and contacts of one kind; and of one of these, without a prefix.
+inline constexpr size_t kAdmitSize = kHeaderSize + 11;
+inline constexpr size_t kContactSize = 9;
+inline constexpr size_t kContactSizeV6 = 21;
+inline constexpr size_t kContactExtraMax = 4;  // a prefix, and a change of kind
+inline constexpr size_t kConfirmSize = kHeaderSize + 16;
 inline constexpr size_t kContactsMax = 16;     // in one ADMIT
 inline constexpr size_t kWantsMax = 64;        // chunks in one want list
 inline constexpr size_t kNewsMax = 8;          // chunks in one piece's news
@@ -51,7 +55,11 @@ inline constexpr size_t kHoldingsMax = 8;      // further objects in one CONTROL
 inline constexpr size_t kManifestPartSize = 1100;
 inline constexpr size_t kManifestPartsMax = 4;
 
+// The high 24 bits, the prefix, are the same in all tokens of a node; 0 at a seeder.
 using Token = uint64_t;
+inline constexpr int kPrefixShift = 40;
+// A ticket has 16 zero bits after the prefix; no other token has.
+constexpr bool is_ticket(Token token) { return (token >> 24 & 0xffff) == 0; }
 using Cookie = std::array<uint8_t, 20>;  // 4 bytes of time, 16 of keyed hash
 using content::FileId;
 using nois::Interval;
@@ -86,8 +94,9 @@ enum class MessageType : uint8_t {
   kControl = 24,
   kPiece = 25,
   kIntroduce = 26,
+  kConfirm = 27,
 };
-inline constexpr size_t kMessageTypes = 27;  // one past the last value
+inline constexpr size_t kMessageTypes = 28;  // one past the last value
 
 // A bit rate in one byte: 0 is unknown, n stands for 8 kbit/s * 2^((n - 1) / 8), so that a step is
 // 9 %, and the largest 30 Tbit/s.
@@ -123,8 +132,9 @@ struct Join {
   Profile profile = Profile::kClassic;
   Token reply_token = 0;              // put into the answers
   Token name = 0;                     // the joiner's name
-  std::optional<Cookie> cookie;       // without one the message is padded to kJoinPadded
+  std::optional<Cookie> cookie;       // without one the message is padded
   std::string path;                   // the file whose manifest is wanted; may be empty
+  bool wide = false;                  // profile v2: padded for contacts with IPv6 addresses
 };
 // Seeder to joiner.
 struct Welcome {
@@ -249,6 +259,15 @@ struct Contact {
   Token ticket = 0;                   // reaches that peer, from the newcomer's address only
   bool operator==(const Contact&) const = default;
 };
+// The low bits at the head of a run of contacts.
+inline constexpr uint8_t kContactWide = 1;      // IPv6
+inline constexpr uint8_t kContactPrefixed = 2;  // the tickets' high bits are given
+// ADMIT's flags.
+inline constexpr uint8_t kAdmitPolluted = 1;
+inline constexpr uint8_t kAdmitAskManifest = 2;
+inline constexpr uint8_t kAdmitWary = 4;
+inline constexpr uint8_t kAdmitTicket = 8;
+inline constexpr uint8_t kAdmitConfirm = 16;
 struct Admit {
   Token ticket = 0;                   // reaches the seeder, from the newcomer's address; 0: none
   uint8_t epoch = 0;                  // the seeder's count of kTicketEpoch, for checking tickets
@@ -259,6 +278,7 @@ struct Admit {
   RateCode up{}, down{};                  // the median of those who left lately
   std::vector<Contact> contacts;      // at most kContactsMax
   bool wary = false;                  // many take and do not give: lend little to strangers
+  bool confirm = false;               // the ticket is for CONFIRM and not for GREET
 };
 
 // Chunks of one object by block and position (content/object.h), in any order.
@@ -298,6 +318,7 @@ struct TradeState {
   uint8_t tab = 0;                    // the receiver may owe this much, in units of 256 bytes
   uint8_t salt = 0;                   // of the sender: which positions are for pushing to it
   bool want_referrals = false;
+  bool reached = false;               // strangers have reached the sender: no NAT keeps them out
   FileId file{};                      // what follows is about it; 0: no file
   ChunkNames<kWantsMax> wants;        // all that the receiver is asked for
 };
@@ -351,10 +372,16 @@ struct Introduce {
   Token name = 0;
 };
 
+// Newcomer to seeder, by its ticket: "I have your answer at this address". It asks for nothing.
+struct Confirm {
+  Token reply_token = 0;              // the sender is reached by this from now on
+  Token name = 0;                     // as in its JOIN
+};
+
 using Message = std::variant<Join, Welcome, ManifestRequest, ManifestPart, Hello, HelloReply,
                              FirstHandshake, FirstHandshakeReply, SecondHandshake, Data, NoFile,
                              RecommendRequest, Recommendation, Bye, PathChallenge, PathResponse,
                              Refused, NotNow, DigestRequest, Digests, Admit, Greet, Greeted,
-                             Control, Piece, Introduce>;
+                             Control, Piece, Introduce, Confirm>;
 
 }  // namespace fb::wire

@@ -214,7 +214,8 @@ std::vector<Bytes> samples(Stage& stage, wire::Token to) {
       wire::Greeted{.reply_token = kOurToken},
       control(kSomeFile, 9),
       wire::Piece{.state = {.sequence = 3, .file = kSomeFile}, .bytes = kContent},
-      wire::Introduce{stage.target, 77}};
+      wire::Introduce{stage.target, 77},
+      wire::Confirm{kOurToken, 77}};
   std::vector<Bytes> out;
   for (const wire::Message& message : all) out.push_back(encoded(to, message));
   return out;
@@ -354,9 +355,10 @@ void attack_profile(Stage& stage) {
 void attack_ticket(Stage& stage) {
   Attacker attacker("ticket", stage.target);
   for (int i = 0; i < 100; ++i) {
-    // Of the seeder's own kind: its tokens begin with 24 zero bits.
-    const wire::Token guess = stage.rng.next() >> 24 | 1U;
+    // Of the seeder's own kind: its tickets begin with 40 zero bits.
+    const wire::Token guess = stage.rng.next() >> 40 | 1U;
     attacker.send(guess, greet(stage));
+    attacker.send(guess, wire::Confirm{kOurToken, kOurToken});
     attacker.send(guess, wire::ManifestRequest{kOurToken, {}, 3, stage.link.path});
     attacker.send(guess, wire::Introduce{stage.target, 77});
   }
@@ -437,6 +439,7 @@ void attack_replay_v2(Stage& stage) {
     Attacker thief("stolen", stage.target, {Address::v4(127, 0, 0, 2), 0});
     for (int i = 0; i < 50; ++i) {
       thief.send(admit.ticket, greet(stage));
+      thief.send(admit.ticket, wire::Confirm{kOurToken, kOurToken});
       thief.send(admit.ticket, wire::ManifestRequest{kOurToken, {}, 3, stage.link.path});
       thief.send(admit.ticket, wire::Introduce{stage.target, 77});
       thief.send(token, control(stage.file, 2));

@@ -105,6 +105,9 @@ struct Fixture {
   }
   // A piece of the file, of the seeder's.
   void give(uint8_t position, uint8_t grant = 0) {
+    give_from(host(1), seeder_token, position, grant);
+  }
+  void give_from(const Endpoint& from, wire::Token to, uint8_t position, uint8_t grant = 0) {
     std::vector<uint8_t> bytes(1024);
     const auto geometry = site->object(file()).value();
     bytes.resize(site->read_chunk(file(), geometry.id_at(0, position), bytes));
@@ -114,7 +117,7 @@ struct Fixture {
     piece.verified = true;
     piece.bytes = bytes;
     piece.grant = grant;
-    receive(host(1), seeder_token, piece);
+    receive(from, to, piece);
   }
   size_t pieces_to(const Endpoint& to) const {
     return static_cast<size_t>(std::ranges::count_if(out.sent, [&](const auto& sent) {

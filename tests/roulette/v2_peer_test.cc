@@ -166,15 +166,59 @@ TEST_CASE("v2 peer: so many contacts of one address, and none to itself") {
   Fixture f;
   std::vector<wire::Contact> contacts;
   for (uint16_t port = 1; port <= 6; ++port) contacts.push_back({host(3, port), 50U + port});
-  contacts.push_back({host(4), 0});
   contacts.push_back({host(4, 0), 60});
   f.join(contacts);
   const auto greeted = std::ranges::count_if(
       f.out.sent, [](const auto& sent) { return sent.to.address == host(3).address; });
   CHECK(greeted == 3);
   CHECK(f.drops(Drop::kContactLimit) == 3);
-  CHECK(f.drops(Drop::kStaleReferral) == 2);
+  CHECK(f.drops(Drop::kStaleReferral) == 1);
   CHECK(f.out.bytes_to(host(4)) == 0);
+}
+
+TEST_CASE("v2 peer: who is only to confirm its address asks the seeder for nothing") {
+  Fixture f;
+  f.peer->find_file(f.now, "f");
+  const auto join = f.out.last<wire::Join>(host(1)).value();
+  wire::Admit admit;
+  admit.ticket = kTicket;
+  admit.epoch = kEpoch;
+  admit.confirm = true;
+  admit.farewell = 40;
+  admit.contacts = {{host(3), 60}};
+  f.receive(host(1), join.reply_token, admit);
+  CHECK(f.out.last<wire::Greet>(host(3)).value().path == "f");
+  f.pass(milliseconds(290));
+  CHECK_FALSE(f.out.last<wire::Greet>(host(1)).has_value());
+  CHECK(f.out.last<wire::Confirm>(host(1)).value().name == join.name);
+  CHECK(f.out.count<wire::Confirm>() == 1);
+}
+
+TEST_CASE("v2 peer: it tells whether strangers have reached it, and names those who say so") {
+  Fixture f;
+  f.join();
+  f.receive(host(5), f.ticket_for(host(5)), f.greet(0xaa, 0xbb));
+  CHECK(f.out.last<wire::Greeted>(host(5)).value().state.reached);
+  // Six who have paid, of whom one was reached.
+  for (uint8_t i = 10; i < 16; ++i) {
+    wire::Greet greet = f.greet(0xa00U + i, 0xb00U + i);
+    greet.state.reached = i == 12;
+    f.receive(host(i), f.ticket_for(host(i)), greet);
+  }
+  Fixture other;  // nobody has called this one
+  other.join({{host(3), 60}});
+  CHECK_FALSE(other.out.last<wire::Greet>(host(3)).value().state.reached);
+  const wire::Token mine = f.out.last<wire::Greeted>(host(10)).value().reply_token;
+  f.give_from(host(10), mine, 0);
+  for (int i = 0; i < 8; ++i) {
+    wire::Control ask;
+    ask.state = f.state(20);
+    ask.state.want_referrals = true;
+    f.receive(host(10), mine, ask);
+    const auto told = f.out.last<wire::Recommendation>(host(10)).value();
+    REQUIRE_FALSE(told.referrals.empty());
+    CHECK(told.referrals.front().endpoint == host(12));
+  }
 }
 
 TEST_CASE("v2 peer: another profile on the other side is an error with a reason, both ways") {

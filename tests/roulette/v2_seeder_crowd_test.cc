@@ -1,4 +1,6 @@
 // The seeder of profile v2 where many come: who waits for whom, and what is for some only.
+#include <map>
+
 #include "v2_seeder_fixture.h"
 
 using namespace fb;
@@ -246,4 +248,98 @@ TEST_CASE("v2 seeder: a manifest that was asked for long ago is not sent") {
   f.now = f.now + milliseconds(700);  // as if the line had been full
   f.seeder->advance(f.now);
   CHECK(f.out.count<wire::ManifestPart>() == before);
+}
+
+TEST_CASE("v2 seeder: where many come, most only confirm their address") {
+  RouletteConfig config;
+  config.uplink = {800'000};
+  Fixture f(config);
+  std::vector<Endpoint> confirming;
+  size_t admitted = 0;
+  size_t read = 0;
+  std::map<uint16_t, wire::Join> joins;  // by port
+  const auto answer = [&](const Endpoint& from, const wire::Admit& admit) {
+    const wire::Token name = joins.at(from.port).name;
+    if (!admit.confirm) {
+      wire::Greet greet = greet_of(from);
+      greet.name = name;
+      return f.receive(from, admit.ticket, greet);
+    }
+    CHECK_FALSE(admit.contacts.empty());  // else it would have to ask for chunks
+    const size_t answers = f.out.count<wire::Greeted>();
+    const size_t before = f.seeder->footprint().neighbours;
+    f.receive(from, admit.ticket ^ 1, wire::Confirm{7, name});   // forged
+    f.receive(host(250), admit.ticket, wire::Confirm{7, name});  // stolen
+    f.receive(from, admit.ticket, wire::Confirm{7, name ^ 1});   // of another
+    CHECK(f.footprint_is(before));
+    f.receive(from, admit.ticket, wire::Confirm{7, name});
+    f.receive(from, admit.ticket, wire::Confirm{7, name});
+    CHECK(f.footprint_is(before + 1));
+    CHECK(f.out.count<wire::Greeted>() == answers);
+    confirming.push_back(from);
+  };
+  for (uint16_t i = 0; i < 1000; ++i) {  // 250 a second
+    const Endpoint from = host(2, static_cast<uint16_t>(5000 + i));
+    f.now = f.now + milliseconds(4);
+    wire::Join join = join_of(from);
+    join.reply_token += i * 1000U;
+    join.name += i * 1000U;
+    joins[from.port] = join;
+    f.receive(from, 0, join);
+    f.seeder->advance(f.now);
+    for (; read < f.out.sent.size(); ++read) {
+      const auto sent = f.out.sent[read];
+      const auto datagram = sent.decoded();
+      const auto* admit = std::get_if<wire::Admit>(&datagram.message);
+      if (admit == nullptr) continue;
+      ++admitted;
+      answer(sent.to, *admit);
+    }
+  }
+  CHECK(admitted > 900);
+  CHECK(confirming.size() > 400);
+  CHECK(confirming.size() < 900);
+  // They are named.
+  std::optional<wire::Admit> last;
+  for (const auto& sent : f.out.sent) {
+    const auto datagram = sent.decoded();
+    if (const auto* admit = std::get_if<wire::Admit>(&datagram.message)) last = *admit;
+  }
+  size_t known = 0;
+  for (const wire::Contact& contact : last.value().contacts) {
+    known += std::ranges::count(confirming, contact.endpoint) > 0 ? 1U : 0U;
+  }
+  CHECK(known > 0);
+}
+
+TEST_CASE("v2 seeder: nobody is named much more often than others") {
+  Fixture f;
+  for (uint8_t i = 1; i <= 20; ++i) f.meet(host(i));
+  std::map<uint8_t, int> named;  // by the last byte of the address
+  for (uint16_t i = 0; i < 100; ++i) {
+    const Endpoint from = host(static_cast<uint8_t>(100 + i));
+    for (const wire::Contact& contact : f.join(from).contacts) {
+      ++named[contact.endpoint.address.bytes[15]];
+    }
+  }
+  REQUIRE(named.size() == 20);
+  int most = 0;
+  int least = 1'000;
+  for (const auto& [endpoint, times] : named) {
+    most = std::max(most, times);
+    least = std::min(least, times);
+  }
+  CHECK(least >= 42);
+  CHECK(most <= 58);
+}
+
+TEST_CASE("v2 seeder: who comes over IPv6 is named as many as others") {
+  Fixture f;
+  for (uint8_t i = 1; i <= 20; ++i) f.meet(v6_host(i));
+  wire::Join join = join_of(v6_host(50));
+  join.wide = true;
+  const auto bytes = datagram(0, join);
+  f.seeder->receive(f.now, v6_host(50), bytes);
+  CHECK(f.out.last<wire::Admit>(v6_host(50)).value().contacts.size() == 10);
+  CHECK(f.out.bytes_to(v6_host(50)) <= 3 * bytes.size());
 }

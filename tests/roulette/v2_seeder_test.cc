@@ -28,7 +28,7 @@ TEST_CASE("v2 seeder: a stranger draws no more than three times its bytes") {
   f.seeder->receive(f.now, host(50), bytes);
   const auto admit = f.out.last<wire::Admit>(host(50));
   REQUIRE(admit);
-  CHECK(admit->contacts.size() == 5);  // over IPv6; more do not fit
+  CHECK(admit->contacts.size() == 4);  // with IPv6 addresses; more do not fit
   CHECK(f.out.bytes_to(host(50)) <= 3 * bytes.size());
   // Again at once: one answer only.
   f.seeder->receive(f.now, host(50), bytes);

@@ -181,6 +181,28 @@ TEST_CASE("v2 peer: strangers get half of the promise and no more, a newcomer tw
   CHECK(pieces == 6);
 }
 
+TEST_CASE("v2 peer: a newcomer with few contacts may owe more to each, where there are few") {
+  const auto lent = [](uint8_t contacts, uint8_t others) {
+    Fixture f(100 * 1024);
+    f.join();
+    for (uint8_t i = 0; i < 30; ++i) f.give(i);
+    for (uint8_t i = 0; i < others; ++i) {
+      const Endpoint from = host(static_cast<uint8_t>(20 + i));
+      f.receive(from, f.ticket_for(from), f.greet(0xc00U + i, 0xd00U + i));
+    }
+    wire::Greet greet = f.greet(0xaa, 0xbb, 9);
+    greet.classes = contacts;
+    f.receive(host(5), f.ticket_for(host(5)), greet);
+    f.pass(milliseconds(800));
+    return f.pieces_to(host(5));
+  };
+  CHECK(lent(9, 0) == 2);
+  CHECK(lent(4, 0) == 4);
+  CHECK(lent(3, 0) == 6);
+  CHECK(lent(1, 0) == 6);
+  CHECK(lent(1, 8) == 2);  // it says so, and has come into a crowd
+}
+
 TEST_CASE("v2 peer: no more is asked of the seeder than one want list tells") {
   RouletteConfig config;
   config.downlink = {100'000'000};

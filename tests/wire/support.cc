@@ -12,7 +12,7 @@ constexpr std::array<std::string_view, kMessageTypes> kTypeNames{
     "second_handshake", "data",     "no_file",         "recommend_request", "recommendation",
     "bye",        "path_challenge", "path_response",   "refused",          "not_now",
     "digest_request", "digests",    "admit",           "greet",            "greeted",
-    "control",    "piece",          "introduce"};
+    "control",    "piece",          "introduce",  "confirm"};
 
 std::string hex_of(uint64_t number) {
   std::array<uint8_t, 8> bytes{};
@@ -135,23 +135,28 @@ TradeState state_of(const Json& f) {
   out.tab = f.at("tab").get<uint8_t>();
   out.salt = f.at("salt").get<uint8_t>();
   out.want_referrals = f.at("want_referrals").get<bool>();
+  out.reached = f.value("reached", false);
   out.file = file_of(f.at("file"));
   out.wants = names_of<kWantsMax>(f.at("wants"));
   return out;
 }
 
 Json json_of(const TradeState& state) {
-  return {{"sequence", state.sequence}, {"clock", state.clock}, {"heard", state.heard},
-          {"delay", state.delay}, {"received", state.received}, {"room", state.room},
-          {"tab", state.tab}, {"salt", state.salt},
-          {"want_referrals", state.want_referrals}, {"file", hex_of(state.file)},
-          {"wants", json_of(state.wants)}};
+  Json out = {{"sequence", state.sequence}, {"clock", state.clock}, {"heard", state.heard},
+              {"delay", state.delay}, {"received", state.received}, {"room", state.room},
+              {"tab", state.tab}, {"salt", state.salt},
+              {"want_referrals", state.want_referrals}, {"file", hex_of(state.file)},
+              {"wants", json_of(state.wants)}};
+  if (state.reached) out["reached"] = true;
+  return out;
 }
 
 struct FieldsOf {
   Json operator()(const Join& m) const {
-    return {{"profile", static_cast<int>(m.profile)}, {"reply_token", hex_of(m.reply_token)},
-            {"name", hex_of(m.name)}, {"cookie", json_of(m.cookie)}, {"path", m.path}};
+    Json out = {{"profile", static_cast<int>(m.profile)}, {"reply_token", hex_of(m.reply_token)},
+                {"name", hex_of(m.name)}, {"cookie", json_of(m.cookie)}, {"path", m.path}};
+    if (m.wide) out["wide"] = true;
+    return out;
   }
   Json operator()(const Welcome& m) const {
     return {{"cookie", to_hex(m.cookie)}, {"seeder_name", hex_of(m.seeder_name)},
@@ -223,6 +228,7 @@ struct FieldsOf {
                 {"ask_manifest", m.ask_manifest}, {"grant", m.grant}, {"farewell", m.farewell},
                 {"up", m.up.code}, {"down", m.down.code}, {"contacts", contacts}};
     if (m.wary) out["wary"] = true;
+    if (m.confirm) out["confirm"] = true;
     return out;
   }
   Json operator()(const Greet& m) const {
@@ -254,6 +260,9 @@ struct FieldsOf {
   Json operator()(const Introduce& m) const {
     return {{"endpoint", m.endpoint.to_string()}, {"name", hex_of(m.name)}};
   }
+  Json operator()(const Confirm& m) const {
+    return {{"reply_token", hex_of(m.reply_token)}, {"name", hex_of(m.name)}};
+  }
 };
 
 // Of profile v2.
@@ -264,11 +273,12 @@ std::optional<Message> trading_message_of(const std::string& type, const Json& f
   if (is(kAdmit)) {
     Admit out{number_of(f.at("ticket")), u8("epoch"), f.at("polluted").get<bool>(),
               f.at("ask_manifest").get<bool>(), u8("grant"), u8("farewell"), {u8("up")},
-              {u8("down")}, {}, false};
+              {u8("down")}, {}, false, false};
     for (const Json& item : f.at("contacts")) {
       out.contacts.push_back({endpoint_of(item.at("endpoint")), number_of(item.at("ticket"))});
     }
     out.wary = f.value("wary", false);
+    out.confirm = f.value("confirm", false);
     return out;
   }
   // Member by member: g++ 12 with -ftrivial-auto-var-init loses the wants of a state that is built
@@ -319,6 +329,7 @@ std::optional<Message> trading_message_of(const std::string& type, const Json& f
     return out;
   }
   if (is(kIntroduce)) return Introduce{endpoint_of(f.at("endpoint")), number_of(f.at("name"))};
+  if (is(kConfirm)) return Confirm{number_of(f.at("reply_token")), number_of(f.at("name"))};
   return {};
 }
 
@@ -345,7 +356,7 @@ Message message_of(const std::string& type, const Json& f, Bytes& bytes) {
   using enum MessageType;
   if (is(kJoin)) {
     return Join{profile(), number_of(f.at("reply_token")), number_of(f.at("name")),
-                optional_cookie_of(f.at("cookie")), text("path")};
+                optional_cookie_of(f.at("cookie")), text("path"), f.value("wide", false)};
   }
   if (is(kWelcome)) {
     return Welcome{cookie_of(f.at("cookie")), number_of(f.at("seeder_name")),

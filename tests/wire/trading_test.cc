@@ -70,11 +70,11 @@ TEST_CASE("want lists: counts, runs, and one form for each") {
   REQUIRE(fits(with_wants(concatenated(3, {run(1, 1), run(0, 1), run(1, 1)}))));
 }
 
-TEST_CASE("trade state: the flag") {
+TEST_CASE("trade state: two flags") {
   const Bytes control = encoded(kToken, Control{});
   REQUIRE(control.size() == 37);
   for (int value = 0; value < 256; ++value) {
-    REQUIRE(fits(changed(control, kFlagAt, static_cast<uint8_t>(value))) == (value <= 1));
+    REQUIRE(fits(changed(control, kFlagAt, static_cast<uint8_t>(value))) == (value <= 3));
   }
 }
 
@@ -141,22 +141,52 @@ TEST_CASE("CONTROL: further objects, to the end of the datagram") {
 
 TEST_CASE("ADMIT: flags, contacts, and their endpoints") {
   const Bytes alone = encoded(kToken, Admit{});
-  REQUIRE(alone.size() == 25);
+  REQUIRE(alone.size() == 17);
   for (int flags = 0; flags < 256; ++flags) {
-    REQUIRE(fits(changed(alone, 19, static_cast<uint8_t>(flags))) == (flags <= 7));
+    REQUIRE(fits(changed(alone, 11, static_cast<uint8_t>(flags))) == (flags <= 7));
   }
+  Admit ticket;
+  ticket.ticket = 0xffffff;
+  const Bytes with = encoded(kToken, ticket);
+  REQUIRE(with.size() == 20);
+  for (int flags = 0; flags < 256; ++flags) {
+    // Without a ticket there is nothing to confirm by.
+    const bool known = (flags & kAdmitTicket) != 0 && flags < 32;
+    REQUIRE(fits(changed(with, 11, static_cast<uint8_t>(flags))) == known);
+  }
+  ticket.ticket = 1;
+  REQUIRE(malformed(changed(encoded(kToken, ticket), 18, 0)));  // ticket 0
   const Endpoint v4{Address::v4(192, 0, 2, 1), 4711};
+  const Endpoint v6{Endpoint::parse("[2001:db8::1]:4711")->address, 4711};
+  constexpr Token kPrefixed = Token{1} << kPrefixShift | 1;
   Admit full;
   full.contacts.assign(kContactsMax, Contact{v4, 1});
   Bytes bytes = encoded(kToken, full);
+  REQUIRE(bytes.size() == 18 + 9 * kContactsMax);
   REQUIRE(fits(bytes));
-  REQUIRE(bytes.at(24) == kContactsMax);
-  REQUIRE(malformed(changed(bytes, 24, kContactsMax - 1)));
-  bytes.insert(bytes.end(), bytes.end() - 15, bytes.end());
+  REQUIRE(bytes.at(16) == kContactsMax);
+  REQUIRE(bytes.at(17) == kContactsMax << 2);
+  REQUIRE(malformed(changed(bytes, 16, kContactsMax - 1)));
+  REQUIRE(malformed(changed(bytes, 17, (kContactsMax - 1) << 2)));
+  REQUIRE(malformed(changed(bytes, 17, 0)));
+  REQUIRE(malformed(changed(bytes, 26, 0)));  // the first one's ticket is 0
+  bytes.insert(bytes.end(), bytes.end() - 9, bytes.end());
+  bytes.at(16) = kContactsMax + 1;
+  bytes.at(17) = (kContactsMax + 1) << 2;
   REQUIRE(malformed(bytes));
-  REQUIRE(malformed(changed(bytes, 24, kContactsMax + 1)));
-  REQUIRE(malformed(changed(encoded(kToken, full), 25, 5)));
-  REQUIRE(malformed(changed(encoded(kToken, full), 25, 6)));
+  // Runs of one kind each, and no two of the same kind in a row.
+  Admit mixed;
+  mixed.contacts = {{v4, 1}, {v4, kPrefixed}, {v6, 2}, {v6, kPrefixed}, {v4, 3}};
+  bytes = encoded(kToken, mixed);
+  REQUIRE(bytes.size() == 17 + 5 + 9 + 12 + 21 + 24 + 9);
+  REQUIRE(fits(bytes));
+  REQUIRE(malformed(changed(bytes, 36, 0)));  // a prefix of 0
+  Admit two;
+  two.contacts = {{v4, 1}, {v4, 2}};
+  bytes = encoded(kToken, two);
+  bytes.at(17) = 1 << 2;
+  bytes.insert(bytes.begin() + 27, 1 << 2);
+  REQUIRE(malformed(bytes));
 }
 
 TEST_CASE("GREET: classes, path and reply token") {
@@ -215,25 +245,25 @@ TEST_CASE("PIECE: flags, news, and one to 1,150 bytes") {
   REQUIRE(malformed(news));
 }
 
-TEST_CASE("JOIN of profile v2: 56 bytes at least") {
+TEST_CASE("JOIN of profile v2: 40 bytes at least") {
   const Join bare{Profile::kV2, 1, 2, {}, "a"};
   const Bytes padded = encoded(0, bare);
-  REQUIRE(padded.size() == 56);
+  REQUIRE(padded.size() == 40);
   REQUIRE(fits(padded));
   for (size_t length = 0; length < padded.size(); ++length) {
     REQUIRE_FALSE(fits(std::span(padded).first(length)));
   }
-  for (size_t offset = 31; offset < 56; ++offset) REQUIRE(malformed(changed(padded, offset, 1)));
+  for (size_t offset = 31; offset < 40; ++offset) REQUIRE(malformed(changed(padded, offset, 1)));
   Bytes more = padded;
   more.push_back(0);
   REQUIRE(malformed(more));
   // With a longer path there is no padding.
-  const Join longer{Profile::kV2, 1, 2, {}, std::string(26, 'p')};
+  const Join longer{Profile::kV2, 1, 2, {}, std::string(10, 'p')};
   more = encoded(0, longer);
-  REQUIRE(more.size() == 56);
+  REQUIRE(more.size() == 40);
   REQUIRE(fits(more));
-  more = encoded(0, Join{Profile::kV2, 1, 2, {}, std::string(27, 'p')});
-  REQUIRE(more.size() == 57);
+  more = encoded(0, Join{Profile::kV2, 1, 2, {}, std::string(11, 'p')});
+  REQUIRE(more.size() == 41);
   REQUIRE(fits(more));
   more.push_back(0);
   REQUIRE(malformed(more));
@@ -241,6 +271,33 @@ TEST_CASE("JOIN of profile v2: 56 bytes at least") {
   more.resize(kJoinPadded);
   REQUIRE(malformed(more));
   REQUIRE(malformed(changed(padded, 10, 1)));
+}
+
+TEST_CASE("JOIN of profile v2 over IPv6: 80 bytes at least") {
+  const auto wide = [](size_t path) {
+    return encoded(0, Join{Profile::kV2, 1, 2, {}, std::string(path, 'p'), true});
+  };
+  for (const size_t path : {0U, 1U, 10U, 11U, 49U}) {
+    REQUIRE(wide(path).size() == 80);
+    REQUIRE(fits(wide(path)));
+    const Bytes padded = wide(path);
+    for (size_t size = 0; size < 80; ++size) {
+      INFO(path << " cut to " << size);
+      REQUIRE(fits(std::span(padded).first(size)) == (size == std::max<size_t>(40, 30 + path)));
+    }
+  }
+  REQUIRE(wide(50).size() == 80);  // no padding left, so it is no different
+  REQUIRE(fits(wide(50)));
+  REQUIRE(wide(51).size() == 81);
+  REQUIRE(fits(wide(51)));
+}
+
+TEST_CASE("CONFIRM: 26 bytes and a token") {
+  const Bytes confirm = encoded(kToken, Confirm{1, 2});
+  REQUIRE(confirm.size() == kConfirmSize);
+  REQUIRE(fits(confirm));
+  REQUIRE(malformed(std::span(confirm).first(25)));
+  REQUIRE(malformed(encoded(kToken, Confirm{0, 2})));
 }
 
 TEST_CASE("BYE: two rates, not one and not three") {
@@ -294,14 +351,19 @@ class Drawn {
   explicit Drawn(uint64_t seed) : rng_(seed) {}
 
   Message message() {
-    switch (rng_.below(7)) {
+    switch (rng_.below(8)) {
       case 0: {
-        Admit out{rng_.next(), u8(), coin(), coin(), u8(), u8(), {u8()}, {u8()}, {}, coin()};
+        const Token ticket = coin() ? 1 + rng_.below(0xffffff) : 0;
+        Admit out{ticket, u8(), coin(), coin(), u8(), u8(), {u8()}, {u8()}, {}, coin(),
+                  ticket != 0 && coin()};
         for (uint64_t n = rng_.below(kContactsMax + 1); n > 0; --n) {
-          out.contacts.push_back({endpoint(), rng_.next()});
+          const Token prefix = coin() ? rng_.below(1 << 24) : 0;
+          out.contacts.push_back({endpoint(), prefix << kPrefixShift | (1 + rng_.below(0xffffff))});
         }
         return out;
       }
+      case 6:
+        return Confirm{token(), rng_.next()};
       case 1: {
         const auto classes = static_cast<uint8_t>(1 + rng_.below(255));
         return Greet{static_cast<Profile>(u8()),
