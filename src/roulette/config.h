@@ -37,7 +37,7 @@ struct V2Config {
   ByteCount tab_total = kib(64);             // shared out among the neighbours, within:
   ByteCount tab_min = kib(6);
   ByteCount tab_max = kib(16);
-  ByteCount stranger_tab = kib(2);           // to who has never given; one chunk at least
+  ByteCount stranger_tab = kib(3);           // to who has never given; one chunk at least
   bool push = true;                          // idle uplink: unasked chunks to who shows room
   bool newcomers_first = true;               // greetings before other requests
   bool complete_first = true;                // then who lacks least; else first come, first served

@@ -55,7 +55,7 @@ bool V2Exchange::may_give(Instant now, const Neighbour& neighbour, uint64_t byte
     const uint64_t loan = core_.config.v2.stranger_tab.bytes;
     const uint64_t lenders = std::max<uint64_t>(neighbour.partner->in_classes, degree());
     const uint64_t most = loan * kLenders / std::clamp<uint64_t>(lenders, kLendersMin, kLenders);
-    limit = {std::max(lends ? most : 0, bytes)};
+    limit = {std::max(lends ? std::min(most, std::max(limit.bytes, loan)) : 0, bytes)};
     const uint64_t reserve = core_.config.upload_promise.bytes / 2;
     if (core_.ledger.sent() + bytes + reserve >
         core_.ledger.received() + core_.config.upload_promise.bytes) {

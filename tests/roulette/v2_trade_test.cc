@@ -196,11 +196,11 @@ TEST_CASE("v2 peer: a newcomer with few contacts may owe more to each, where the
     f.pass(milliseconds(800));
     return f.pieces_to(host(5));
   };
-  CHECK(lent(9, 0) == 2);
-  CHECK(lent(4, 0) == 4);
-  CHECK(lent(3, 0) == 6);
-  CHECK(lent(1, 0) == 6);
-  CHECK(lent(1, 8) == 2);  // it says so, and has come into a crowd
+  CHECK(lent(9, 0) == 3);
+  CHECK(lent(4, 0) == 6);
+  CHECK(lent(3, 0) == 8);  // and no more to one address
+  CHECK(lent(1, 0) == 8);
+  CHECK(lent(1, 8) == 3);  // it says so, and has come into a crowd
 }
 
 TEST_CASE("v2 peer: no more is asked of the seeder than one want list tells") {
