@@ -31,7 +31,9 @@ unreachable=$(value failures.unreachable)
 [[ $(value failures.wrong_content) == 0 ]] || fail 'wrong content'
 [[ $(value promise_broken) == 0 ]] || fail 'visitors uploaded more than was promised'
 ok "$completed completed, $stalled stalled, $unreachable found no seeder; exit code 1"
-says load.out 'failed .*unreachable.*stalled'
+# Those who were in the swarm may all complete without it; those who came later cannot.
+says load.out 'failed .*unreachable'
+((stalled == 0)) || says load.out 'failed .*stalled'
 says load.out 'visitors .*60 arrived'
 ok 'the table says so'
 # 12 s of arrivals, 8 s of patience, and time to notice.
