@@ -152,7 +152,7 @@ expect 7 ./fbload sim s.toml --seed 5 --set expect.mean_s_max=0.001
 says out 'NOT MET'
 expect 7 ./fbload sim s.toml --seed 5 --set class.lte.mean_s_max=0.001 --json -
 says err 'lte'
-expect 1 ./fbload sim s.toml --set stop.limit=200ms
+expect 1 ./fbload sim s.toml --seed 5 --set stop.limit=50ms
 says out '0 complete'
 expect 0 ./fbload sim s.toml --set stop.limit=200ms --set expect.incomplete_max=99
 
