@@ -92,6 +92,12 @@ std::optional<SenderId>& ChunkStore::sender_of(uint32_t id) {
   return partial_.at(metachunk)[id - geometry().chunks_of(metachunk).first];
 }
 
+// Its bytes are not held any more, whatever digest vouched for them.
+void ChunkStore::drop(nois::Interval chunks) {
+  held_.erase(chunks);
+  checked_.erase(chunks);
+}
+
 void ChunkStore::fail(Result& result) {
   storage_failed_ = true;
   result.outcome = Outcome::kStorageFailed;
@@ -117,8 +123,7 @@ void ChunkStore::finish(uint32_t metachunk, Result& result) {
     } else {
       remember_suspects(metachunk);
     }
-    held_.erase(chunks);
-    checked_.erase(chunks);
+    drop(chunks);
     // Digests that led here were lies.
     for (uint64_t chunk = chunks.first; chunk <= chunks.last; ++chunk) {
       digests_.erase(static_cast<uint32_t>(chunk));
@@ -276,15 +281,14 @@ void ChunkStore::set_digest(uint32_t chunk, uint64_t digest, std::span<uint8_t> 
   name(result.polluters, *sender);
   result.contributions.push_back({*sender, static_cast<uint32_t>(length)});
   sender.reset();
-  held_.erase({chunk, chunk});
+  drop({chunk, chunk});
 }
 
 std::vector<ChunkStore::Contribution> ChunkStore::restart(uint32_t metachunk) {
   if (!partial_.contains(metachunk)) return {};
   std::vector<Contribution> given_up;
   count_contributions(metachunk, given_up);
-  held_.erase(geometry().chunks_of(metachunk));
-  checked_.erase(geometry().chunks_of(metachunk));
+  drop(geometry().chunks_of(metachunk));
   partial_.erase(metachunk);
   return given_up;
 }

@@ -171,6 +171,7 @@ class ChunkStore {
   }
   [[nodiscard]] bool write(uint32_t id, std::span<const uint8_t> bytes);
   [[nodiscard]] std::optional<SenderId>& sender_of(uint32_t id);
+  void drop(nois::Interval chunks);
   void fail(Result& result);
   void finish(uint32_t metachunk, Result& result);
   void accept(uint32_t metachunk, Result& result);

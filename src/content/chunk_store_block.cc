@@ -188,7 +188,7 @@ bool ChunkStore::settle(uint32_t block, std::span<const uint32_t> proven, Result
       if (!std::equal(truth.begin(), truth.end(), buffer.begin())) {
         name(result.polluters, sender);
         credit(result.revoked, sender, size);
-        held_.erase({id, id});
+        drop({id, id});
         continue;
       }
     }
@@ -210,8 +210,7 @@ bool ChunkStore::read_sources(uint32_t block, std::span<uint8_t> out) const {
 
 void ChunkStore::drop_repairs(uint32_t block) {
   const nois::Interval repairs = geometry().repair_chunks_of(block);
-  held_.erase(repairs);
-  checked_.erase(repairs);
+  drop(repairs);
   repair_->release(geometry().repair_offset(repairs.first),
                    repairs.length() * geometry().chunk_size);
 }
