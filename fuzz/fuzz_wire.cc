@@ -35,7 +35,7 @@ struct Bounds {
   void operator()(const wire::ManifestPart& m) const {
     inside(m.bytes);
     FB_HOLDS(m.parts <= wire::kManifestPartsMax);
-    FB_HOLDS(m.parts == 0 ? m.bytes.empty() : m.part < m.parts && !m.bytes.empty());
+    FB_HOLDS(m.parts == 0 ? m.part == 0 : m.part < m.parts && !m.bytes.empty());
   }
   void operator()(const wire::Hello& m) const { intervals(m.have); }
   void operator()(const wire::HelloReply& m) const { intervals(m.offer); }

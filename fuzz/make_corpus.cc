@@ -115,7 +115,7 @@ Corpus wire_corpus() {
       {"manifest-request", wire::ManifestRequest{1, cookie, 7, "images/a b.png"}},
       {"manifest-part", wire::ManifestPart{7, 0, 2, part}},
       {"manifest-last", wire::ManifestPart{7, 1, 2, std::span(part).first(100)}},
-      {"manifest-none", wire::ManifestPart{7, 0, 0, {}}},
+      {"manifest-none", wire::ManifestPart{7, 0, 0, std::span(part).first(100)}},
       {"hello", wire::Hello{wire::Profile::kClassic, 1, 2, {}, file, {}}},
       {"hello-full", wire::Hello{wire::Profile::kClassic, 1, 2, cookie, file, many}},
       {"hello-reply", wire::HelloReply{3, v4, wire::HandshakeStatus::kOffer, file, few}},

@@ -17,7 +17,8 @@ void SeederDesk::send_manifest(Instant now, const Endpoint& to, wire::Token toke
                                      uint64_t bytes_max) {
   const auto blob = catalog_.manifest(path);
   if (blob.empty()) {
-    core_.send(now, Lane::kControl, to, token, wire::ManifestPart{request, 0, 0, {}});
+    const auto name = std::span(reinterpret_cast<const uint8_t*>(path.data()), path.size());
+    core_.send(now, Lane::kControl, to, token, wire::ManifestPart{request, 0, 0, name});
     return;
   }
   const size_t parts = (blob.size() + wire::kManifestPartSize - 1) / wire::kManifestPartSize;

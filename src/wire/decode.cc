@@ -136,7 +136,7 @@ ManifestPart get_manifest_part(Reader& in) {
   m.part = in.u8();
   m.parts = in.u8();
   m.bytes = in.take(in.remaining());
-  const bool none = m.parts == 0 && m.part == 0 && m.bytes.empty();
+  const bool none = m.parts == 0 && m.part == 0 && m.bytes.size() <= content::kPathLengthMax;
   const bool last = m.part + 1 == m.parts;
   const bool some = m.parts <= kManifestPartsMax && m.part < m.parts && !m.bytes.empty() &&
                     (last ? m.bytes.size() <= kManifestPartSize

@@ -119,6 +119,7 @@ TEST_CASE("a file that the site lacks is told as such") {
   REQUIRE(part);
   CHECK(part->request == 77);
   CHECK(part->parts == 0);
+  CHECK(std::string(part->bytes.begin(), part->bytes.end()) == "no/such");
 }
 
 TEST_CASE("another profile is refused by name") {

@@ -131,6 +131,21 @@ TEST_CASE("v2: no neighbour can make a find fail, only its own manifest is worth
   f.load();
 }
 
+TEST_CASE("v2 peer: that there is no such file counts for the file that was asked for") {
+  Fixture f;
+  f.start();
+  const auto none = [&](std::string_view path) {
+    const std::vector<uint8_t> bytes(path.begin(), path.end());
+    f.receive(host(1), f.reply_token, wire::ManifestPart{0, 0, 0, bytes});
+  };
+  none("g");  // as if a bit of the request had been spoilt
+  none("");
+  CHECK(f.peer->take_events().empty());
+  CHECK(f.drops(Drop::kUnexpected) == 2);
+  none("f");
+  CHECK(count_events<FileMissing>(f.peer->take_events()) == 1);
+}
+
 TEST_CASE("v2 peer: a manifest goes on to who asked for it before it was here") {
   Fixture f;
   f.start();
