@@ -191,7 +191,7 @@ std::vector<Option> setting_options(const SettingTable& table, const std::string
         fmt::format("The configuration file (TOML) [${}CONFIG]", table.environment_prefix()),
         false);
   }
-  add("set", "KEY=VALUE", "Sets any key of the configuration", true);
+  add("set", "KEY=VALUE", "Sets any key of the configuration; once for each key", true);
   add("print-config", "", "Prints what is in force, and where each value comes from, and ends",
       false);
   return out;

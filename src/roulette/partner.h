@@ -91,6 +91,7 @@ struct Partner {
   Instant born{};
   Instant last_sent{};
   bool ask_referrals = false;
+  Instant referrals_asked{};  // of a seeder, or by whom it serves
   bool called_again = false;  // it did not answer at once
   bool reached = false;       // by strangers, it says
   bool newcomer = false;      // it came by a ticket, so it has just been admitted

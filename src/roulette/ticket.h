@@ -9,9 +9,10 @@
 //            SipHash-2-4 over address (16 bytes, IPv4 mapped) and epoch (1 byte)
 //
 // Short, because the seeder's line is spent on them where many come. Who guesses sends six million
-// datagrams for one that hits; what that draws is a loan of two chunks.
+// datagrams for one that hits; what that draws is a loan of a few chunks.
 //
-// Epochs are the seeder's: ADMIT tells the count. A ticket holds in its own epoch and the next.
+// Epochs are the seeder's: ADMIT tells the count. A ticket holds while the receiver counts its
+// epoch, the one before or the one after.
 // Pure functions.
 #pragma once
 

@@ -280,8 +280,8 @@ void V2Exchange::seek(Instant now) {
   }
   Neighbour* seeder = core_.seeder();
   if (uncalled && seeder != nullptr && seeder->proven &&
-      now - seeder->partner->any_asked > kSeederAskedAgain) {
-    seeder->partner->any_asked = now;
+      now - seeder->partner->referrals_asked > kSeederAskedAgain) {
+    seeder->partner->referrals_asked = now;
     askable = {seeder};
   }
   if (askable.empty() || (neighbours < 2 && now - last_progress_ > milliseconds(300))) return;

@@ -9,7 +9,7 @@ namespace {
 
 constexpr Duration kHalfOpenLifetime = seconds(3);
 constexpr uint32_t kHalfOpenPerAddress = 8;
-constexpr uint8_t kContactsEnough = 6;  // fewer are asked for more
+constexpr uint8_t kAnyContacts = 6;  // fewer are asked for more
 constexpr BitRate kRateUnknown{500'000};
 
 }  // namespace
@@ -44,7 +44,7 @@ void V2Exchange::on_admitted(Instant now, const wire::Message& message) {
   // No two of them are to send the same: each is asked for another class of positions.
   const auto classes = static_cast<uint8_t>(std::max<size_t>(1, met.size()));
   const uint32_t share = std::max<uint32_t>(1, window() / classes);
-  const uint32_t asked = core_.config.v2.any * std::max(classes, kContactsEnough) / classes;
+  const uint32_t asked = core_.config.v2.any * std::max(classes, kAnyContacts) / classes;
   const auto any = static_cast<uint8_t>(std::min({asked, share, 255U}));
   for (size_t i = 0; i < met.size(); ++i) {
     Partner& partner = *met[i]->partner;

@@ -1,4 +1,4 @@
-// Profile v2's seeder, admitting: who is let in, and whom it is told of.
+// Profile v2's seeder: who proves its address, who asks, who leaves.
 #include "roulette/v2_seeder.h"
 
 #include <algorithm>
@@ -7,49 +7,22 @@
 namespace fb::roulette {
 namespace {
 
-constexpr uint64_t kAmplificationMax = 3;  // RFC 9000, section 8.1
-constexpr size_t kJoinsWaitingMax = 16'384;
-constexpr uint32_t kRejoinTurns = 8;
-constexpr size_t kAdmittedKept = 4096;
-constexpr Duration kAdmittedLately = milliseconds(300);  // a JOIN sent again waits for so long
 constexpr Duration kListedMax = seconds(60);
-constexpr size_t kOldLookedAt = 64;
-constexpr Duration kHeardLately = seconds(3);
-constexpr size_t kContactsFew = 3;       // also for who comes again
-constexpr double kJoinShare = 0.85;      // of the bytes an arrival, for its admission
-constexpr double kManifestShare = 0.15;  // of the uplink; contacts have it too
-constexpr double kManifestShareCrowd = 0.05;
-constexpr double kManifestBytes = 600;  // about
 constexpr size_t kManifestsWaitingMin = 16;
 constexpr size_t kManifestsWaitingMax = 4096;
 constexpr size_t kManifestsWaitingEach = 64;  // of one endpoint
 constexpr Duration kManifestWaitMax = milliseconds(600);
 // Bytes. What went while nothing else waited is nobody's debt, so at most one long one's.
 constexpr double kManifestDebtMax = wire::kManifestPartsMax * wire::kManifestPartSize;
-constexpr double kFirstMany = 8;  // of those without contacts, a second
-// What is for some only where many come: so many bytes of the line there are for each that gets it.
-constexpr double kLineForFarewell = 1667;     // of the sustained rate
-constexpr double kLineForToken = 1000;        // a token of ours, so that it can ask for chunks;
-constexpr double kLineForTokenCold = 10'000;  // while nobody else gets chunks into the swarm
-constexpr double kLineForTokenCrowd = 5000;
-constexpr double kLineForCrowd = 200;  // less, and it is needed for ADMIT
-constexpr double kListenShare = 0.9;   // of what our line carries towards us, for JOIN and CONFIRM
-constexpr double kProofsMin = 0.1;     // of those who come
 // Visitors who are here for so long when others have come and gone do not give, or get nothing for
 // it. Where there are several, and more than one in so many, the others are told.
 constexpr Duration kLateAtLeast = seconds(5);
 constexpr size_t kLateFew = 4;
 constexpr size_t kLateShare = 10;
-constexpr uint32_t kUnreached = 2;            // in vain, and it is taken to be behind a NAT
 constexpr size_t kJoinsForIntroductions = 2;  // no more may wait
 constexpr Duration kReferralInterval = milliseconds(450);
 constexpr double kReferralShare = 0.08;  // of the uplink
 constexpr double kLifetimeWeight = 0.02;
-constexpr Duration kNamedAtFirst = milliseconds(100);  // so young, the first time counts for less
-
-double named_a_second(Instant now, const Listed& one) {
-  return one.named / (now - one.at + kNamedAtFirst).seconds();
-}
 
 }  // namespace
 
@@ -94,30 +67,6 @@ void V2Seeder::receive(Instant now, const Endpoint& from, std::span<const uint8_
   serve(now);
 }
 
-void V2Seeder::on_join(Instant now, const Endpoint& from, const wire::Join& message, size_t size) {
-  if (message.profile != core_.config.profile) {
-    core_.drop(Drop::kProfile);
-    send(now, from, message.reply_token, Lane::kControl,
-         wire::Refused{wire::RefusedReason::kProfile, core_.config.profile});
-    return;
-  }
-  const auto again = [&](const auto& entry) {
-    return entry.reply_token == message.reply_token && entry.endpoint == from;
-  };
-  if (std::ranges::any_of(joins_, again) || std::ranges::any_of(rejoins_, again)) {
-    return core_.drop(Drop::kUnexpected);
-  }
-  const auto lately = std::ranges::find_if(admitted_.rbegin(), admitted_.rend(), again);
-  if (lately != admitted_.rend() && now - lately->at < kAdmittedLately) {
-    return core_.drop(Drop::kUnexpected);
-  }
-  if (joins_waiting() >= kJoinsWaitingMax) return core_.drop(Drop::kHalfOpenFull);
-  const bool is_new = lately == admitted_.rend();
-  if (is_new) join_times_.add(now);
-  (is_new ? joins_ : rejoins_)
-      .push_back({from, message.reply_token, message.name, message.path, size, !is_new});
-}
-
 // It waits its turn as everything does, or a crowd that asks would keep the line from all else.
 void V2Seeder::queue_manifest(QueuedManifest asked) {
   const auto most =
@@ -148,115 +97,6 @@ void V2Seeder::send_manifest(Instant now) {
   const uint64_t size = core_.accepted_bytes() - before;
   uplink_.on_sent(now, size);
   manifest_credit_ = std::max(manifest_credit_ - static_cast<double>(size), -kManifestDebtMax);
-}
-
-// Among those who are young enough to stay for a while. For each place two are drawn, and who was
-// named less often for its age gets it: a neighbour more is as good as a contact more, and by plain
-// chance some have half as many as others.
-std::vector<const Listed*> V2Seeder::choose(Instant now, uint64_t path, wire::Token newcomer,
-                                            size_t count) {
-  const Duration age = std::max(scale(lifetime_, 0.4), lifetime_ - milliseconds(250));
-  std::vector<Listed*> young;
-  std::vector<Listed*> old;     // and here, for they talk to us
-  std::vector<Listed*> silent;  // perhaps gone
-  for (auto it = listed_.rbegin(); it != listed_.rend(); ++it) {
-    if (it->path != path || it->name == newcomer) continue;
-    if (gone_.contains(static_cast<uint32_t>(it->id))) continue;
-    const Neighbour* neighbour = core_.find(it->id);
-    if (neighbour == nullptr || neighbour->bad_chunks > 0) continue;
-    if (now - it->at <= age) {
-      young.push_back(&*it);
-    } else if (now - neighbour->heard <= kHeardLately) {
-      old.push_back(&*it);
-    } else if (silent.size() < kOldLookedAt) {
-      silent.push_back(&*it);
-    }
-    if (old.size() >= kOldLookedAt) break;
-  }
-  const auto take = [&](std::vector<Listed*>& from, std::vector<const Listed*>& out) {
-    for (size_t i = 0; i < from.size() && out.size() < count; ++i) {
-      std::swap(from[i], from[i + core_.rng.below(from.size() - i)]);
-      Listed*& other = from[i + core_.rng.below(from.size() - i)];
-      if (named_a_second(now, *other) < named_a_second(now, *from[i])) std::swap(from[i], other);
-      ++from[i]->named;
-      out.push_back(from[i]);
-    }
-  };
-  std::vector<const Listed*> chosen;
-  take(young, chosen);
-  take(old, chosen);
-  take(silent, chosen);
-  return chosen;
-}
-
-void V2Seeder::admit(Instant now) {
-  // Who comes again has had its chance; in a crowd that never ends it gets one turn in so many.
-  const bool rejoin = joins_.empty() || (++turns_ % kRejoinTurns == 0 && !rejoins_.empty());
-  std::deque<WaitingJoin>& line = rejoin ? rejoins_ : joins_;
-  const WaitingJoin newcomer = std::move(line.front());
-  line.pop_front();
-  const V2Config& v2 = core_.config.v2;
-  const double rate = load(now);
-  const double budget = bytes_per_second() / rate;
-  // What comes here has a line, too, and nobody keeps newcomers from calling. So not all may prove
-  // themselves and be named; who may not is named more others, for nobody will call it.
-  const double proofs =
-      std::clamp((kListenShare * budget - kIpUdpHeaderBytes - static_cast<double>(newcomer.size)) /
-                     (kIpUdpHeaderBytes + wire::kConfirmSize),
-                 kProofsMin, 1.0);
-  const bool proves = proofs >= 1 || core_.rng.unit() < proofs;
-  const double mean =
-      (kJoinShare * budget - kIpUdpHeaderBytes - wire::kAdmitSize) / wire::kContactSize;
-  const double few = std::max<double>(v2.contacts_min, mean * proofs);
-  double affordable = mean;
-  if (proofs < 1) affordable = proves ? few : (mean - proofs * few) / (1 - proofs);
-  const size_t answer_max = newcomer.size * kAmplificationMax;
-  auto count = static_cast<size_t>(
-      std::clamp<double>(affordable, v2.contacts_min, std::max(v2.contacts, v2.contacts_min)));
-  count =
-      std::min({count, wire::kContactsMax, (answer_max - wire::kAdmitSize) / wire::kContactSize});
-  // Who comes again is named fewer: an honest one seldom does, and who never gives does it often.
-  if (newcomer.again) count = std::min(count, kContactsFew);
-  wire::Admit message;
-  message.epoch = epoch(now);
-  message.polluted = desk_.polluted(now);
-  message.wary = wary_;
-  message.up = up_rates_.median();
-  message.down = down_rates_.median();
-  const uint64_t path = std::hash<std::string_view>{}(newcomer.path);
-  size_t size = wire::kAdmitSize;
-  std::vector<NeighbourId> behind_nat;
-  for (const Listed* one : choose(now, path, newcomer.name, count)) {
-    size += one->endpoint.address.is_v4() ? wire::kContactSize : wire::kContactSizeV6;
-    if (one->name >> wire::kPrefixShift != 0) size += wire::kContactExtraMax;
-    if (size > answer_max) break;
-    message.contacts.push_back({one->endpoint, make_ticket(one->key, newcomer.endpoint.address,
-                                                           message.epoch, one->name)});
-    if (one->unreached >= kUnreached) behind_nat.push_back(one->id);
-  }
-  message.farewell = static_cast<uint8_t>(
-      255 * std::min(1.0, line_for(kLineForFarewell) / join_times_.sustained(now)));
-  message.grant = static_cast<uint8_t>(grant(rate));
-  const bool crowd = rate > line_for(kLineForCrowd);
-  // When many come at once, some get it here and hand it on to those whom they meet.
-  const double may_ask =
-      message.contacts.size() < 2
-          ? kFirstMany
-          : line_for(kManifestBytes) * (crowd ? kManifestShareCrowd : kManifestShare);
-  message.ask_manifest = asked_.in_last_second(now) < may_ask;
-  if (message.ask_manifest) asked_.add(now);
-  const bool token = is_among(rate, is_cold() ? kLineForTokenCold
-                                    : crowd   ? kLineForTokenCrowd
-                                              : kLineForToken);
-  if (message.contacts.empty() || proves) {
-    message.ticket = make_ticket(own_key_, newcomer.endpoint.address, message.epoch, core_.name);
-    message.confirm = !token && !message.ask_manifest && !message.contacts.empty();
-  }
-  send(now, newcomer.endpoint, newcomer.reply_token, Lane::kControl, message);
-  ++core_.stats.joins;
-  admitted_.push_back({newcomer.endpoint, newcomer.reply_token, newcomer.name, path, newcomer.path,
-                       now, newcomer.again, token, message.contacts.size(), std::move(behind_nat)});
-  if (admitted_.size() > kAdmittedKept) admitted_.pop_front();
 }
 
 // The newcomer has our answer at its address: from now on it is named to others.
@@ -405,10 +245,10 @@ void V2Seeder::refer(Instant now, Neighbour& to) {
   referral_tokens_at_ = now;
   Partner& partner = *to.partner;
   if (referral_tokens_ < 1 || joins_waiting() > 0) return;
-  if (now - partner.any_asked < kReferralInterval) return;
+  if (now - partner.referrals_asked < kReferralInterval) return;
   const auto found = std::ranges::find(listed_, to.id, &Listed::id);
   if (found == listed_.end()) return;
-  partner.any_asked = now;
+  partner.referrals_asked = now;
   referral_tokens_ -= 1;
   recommend(now, to, found->path, 2);
 }

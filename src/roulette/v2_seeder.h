@@ -5,7 +5,8 @@
 // answer of at most three times its JOIN; what it gets is a ticket by which it proves its address.
 // Who has done so is listed, and named to those who come after it.
 //
-// In two files: v2_seeder.cc admits and names, v2_seeder_give.cc gives chunks. One thread.
+// In three files: v2_seeder_admit.cc answers JOIN, v2_seeder.cc deals with who has an answer, and
+// v2_seeder_give.cc gives chunks. One thread.
 #pragma once
 
 #include <deque>
@@ -47,6 +48,11 @@ class V2Seeder final : public SeederProfile {
   [[nodiscard]] Footprint footprint() const override { return {core_.neighbours().size(), 0, 0}; }
 
  private:
+  static constexpr size_t kContactsFew = 3;        // also for who comes again
+  static constexpr double kLineForToken = 1000;    // bytes; a token of ours, to ask for chunks
+  static constexpr double kManifestBytes = 600;    // about
+  static constexpr Duration kHeardLately = seconds(3);
+
   void on_join(Instant now, const Endpoint& from, const wire::Join& message, size_t size);
   // A newcomer whose address is proved.
   struct Arrival {
@@ -71,6 +77,12 @@ class V2Seeder final : public SeederProfile {
   [[nodiscard]] bool manifest_is_next() const;
   void send_manifest(Instant now);
   void admit(Instant now);
+  // What a newcomer gets of our line, both ways.
+  struct Share {
+    bool proves;  // it may prove its address
+    size_t contacts;
+  };
+  [[nodiscard]] Share share_of(const WaitingJoin& newcomer, double rate);
   void serve(Instant now);
   bool serve_one(Instant now);
   [[nodiscard]] SentSoFar sent_so_far() const;

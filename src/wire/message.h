@@ -41,11 +41,10 @@ inline constexpr size_t kIntervalsMax = 8;     // the paper's bound for one mess
 inline constexpr size_t kRequestChunksMax = 128;
 inline constexpr size_t kReferralsMax = 8;
 inline constexpr size_t kDigestsMax = 128;
-// Of an ADMIT with a ticket and contacts of one kind; and of one of these, without a prefix.
+// Of an ADMIT with a ticket and contacts of one kind; and of one of these, over IPv4 and without a
+// prefix.
 inline constexpr size_t kAdmitSize = kHeaderSize + 11;
 inline constexpr size_t kContactSize = 9;
-inline constexpr size_t kContactSizeV6 = 21;
-inline constexpr size_t kContactExtraMax = 4;  // a prefix, and a change of kind
 inline constexpr size_t kConfirmSize = kHeaderSize + 16;
 inline constexpr size_t kContactsMax = 16;     // in one ADMIT
 inline constexpr size_t kWantsMax = 64;        // chunks in one want list

@@ -221,6 +221,67 @@ TEST_CASE("v2 peer: it tells whether strangers have reached it, and names those 
   }
 }
 
+TEST_CASE("v2 peer: of silent contacts a busy seeder is told as seldom as it asked for") {
+  const auto told = [](uint8_t farewell) {
+    Fixture f;
+    f.peer->find_file(f.now, "f");
+    const auto join = f.out.last<wire::Join>(host(1)).value();
+    wire::Admit admit;
+    admit.ticket = kTicket;
+    admit.epoch = kEpoch;
+    admit.farewell = farewell;
+    for (uint8_t i = 0; i < 16; ++i) {
+      admit.contacts.push_back({host(static_cast<uint8_t>(20 + i)), 60U + i});
+    }
+    f.receive(host(1), join.reply_token, admit);
+    f.seeder_token = f.answer_greet(host(1), kSeederToken);
+    f.pass(milliseconds(400));
+    return f.out.count<wire::Introduce>();
+  };
+  CHECK(told(255) == 16);
+  CHECK(told(0) == 0);
+  const size_t some = told(128);
+  CHECK(some > 2);
+  CHECK(some < 14);
+}
+
+TEST_CASE("v2 peer: whom nobody calls seeks more neighbours than others, of the seeder too") {
+  // It knows so many, and all have what it wants.
+  const auto asks = [](bool called, uint8_t contacts) {
+    Fixture f;
+    std::vector<wire::Contact> all;
+    for (uint8_t i = 0; i < contacts; ++i) {
+      all.push_back({host(static_cast<uint8_t>(20 + i)), 60U + i});
+    }
+    f.join(all);
+    for (uint8_t i = 0; i < contacts; ++i) {
+      f.answer_greet(host(static_cast<uint8_t>(20 + i)), 0xa00U + i,
+                     {wire::BlockMap{0, {0xfffff}}});
+    }
+    if (called) f.receive(host(5), f.ticket_for(host(5)), f.greet(0xaa, 0xbb));
+    f.pass(milliseconds(450));
+    f.out.sent.clear();
+    f.pass(milliseconds(600));
+    size_t of_seeder = 0;
+    size_t of_peers = 0;
+    for (const auto& sent : f.out.sent) {
+      const auto datagram = sent.decoded();
+      const auto* control = std::get_if<wire::Control>(&datagram.message);
+      if (control == nullptr || !control->state.want_referrals) continue;
+      ++(sent.to == host(1) ? of_seeder : of_peers);
+    }
+    return std::pair{of_seeder, of_peers};
+  };
+  const RouletteConfig config;
+  const auto enough = static_cast<uint8_t>(config.degree_min);
+  const auto [seeder, peers] = asks(false, enough);
+  CHECK(seeder >= 1);
+  CHECK(seeder <= 2);  // no more often than twice a second
+  CHECK(peers > 0);
+  CHECK(asks(true, enough) == std::pair<size_t, size_t>{0, 0});
+  CHECK(asks(false, 2 * enough) == std::pair<size_t, size_t>{0, 0});
+}
+
 TEST_CASE("v2 peer: another profile on the other side is an error with a reason, both ways") {
   Fixture f;
   f.peer->find_file(f.now, "f");

@@ -7,6 +7,17 @@ using namespace fb;
 using namespace fb::roulette;
 using namespace fb::roulette::v2_seeder_test;
 
+namespace {
+
+// Of host(1).
+void ask_manifests(Fixture& f, wire::Token ticket, uint16_t times) {
+  for (uint16_t request = 1; request <= times; ++request) {
+    f.receive(host(1), ticket, wire::ManifestRequest{1, {}, request, "f"});
+  }
+}
+
+}  // namespace
+
 TEST_CASE("v2 seeder: the queue of joins is bounded, and a slow line answers in order") {
   RouletteConfig config;
   config.uplink = {8'000};  // 25 + 28 bytes take 53 ms
@@ -194,9 +205,7 @@ TEST_CASE("v2 seeder: nobody fills the manifests' queue alone") {
   config.uplink = BitRate{800'000};
   Fixture f(config);
   const wire::Token ticket = f.join(host(1)).ticket;
-  for (uint16_t i = 1; i <= 300; ++i) {
-    f.receive(host(1), ticket, wire::ManifestRequest{1, {}, i, "f"});
-  }
+  ask_manifests(f, ticket, 300);
   CHECK(f.drops(Drop::kAddressLimit) > 200);
   CHECK(f.drops(Drop::kQueueFull) == 0);
   // They wait for the line, and nobody else has to come for them to be sent.
@@ -240,9 +249,7 @@ TEST_CASE("v2 seeder: a manifest that was asked for long ago is not sent") {
   config.uplink = BitRate{800'000};
   Fixture f(config);
   const wire::Token ticket = f.join(host(1)).ticket;
-  for (uint16_t i = 1; i <= 60; ++i) {
-    f.receive(host(1), ticket, wire::ManifestRequest{1, {}, i, "f"});
-  }
+  ask_manifests(f, ticket, 60);
   const size_t before = f.out.count<wire::ManifestPart>();
   CHECK(before < 60);
   f.now = f.now + milliseconds(700);  // as if the line had been full
@@ -310,6 +317,52 @@ TEST_CASE("v2 seeder: where many come, most only confirm their address") {
     known += std::ranges::count(confirming, contact.endpoint) > 0 ? 1U : 0U;
   }
   CHECK(known > 0);
+}
+
+TEST_CASE("v2 seeder: where not all may prove themselves, the others are named more contacts") {
+  RouletteConfig config;
+  config.uplink = {800'000};
+  Fixture f(config);
+  for (uint8_t i = 1; i <= 100; ++i) {
+    f.receive(host(i), 0, join_of(host(i)));
+    f.seeder->advance(f.now = f.now + milliseconds(20));
+    f.receive(host(i), f.out.last<wire::Admit>(host(i))->ticket, greet_of(host(i)));
+  }
+  struct Group {
+    size_t admitted = 0, contacts = 0, manifests = 0;
+  } proving, others;
+  size_t tokens = 0;
+  f.out.sent.clear();
+  for (uint16_t i = 0; i < 3000; ++i) {  // 1000 a second
+    const Endpoint from = host(200, static_cast<uint16_t>(5000 + i));
+    f.now = f.now + milliseconds(1);
+    wire::Join join = join_of(from);
+    join.reply_token += i * 1000U;
+    join.name += i * 1000U;
+    f.receive(from, 0, join);
+    f.seeder->advance(f.now);
+    if (i < 2000) f.out.sent.clear();  // until it knows how many come
+  }
+  for (const auto& sent : f.out.sent) {
+    const auto datagram = sent.decoded();
+    const auto* admit = std::get_if<wire::Admit>(&datagram.message);
+    if (admit == nullptr) continue;
+    Group& group = admit->ticket == 0 ? others : proving;
+    ++group.admitted;
+    group.contacts += admit->contacts.size();
+    group.manifests += admit->ask_manifest ? 1U : 0U;
+    tokens += admit->ticket != 0 && !admit->confirm ? 1U : 0U;
+  }
+  const auto contacts_of = [](const Group& group) {
+    return static_cast<double>(group.contacts) / static_cast<double>(group.admitted);
+  };
+  CAPTURE(proving.admitted, others.admitted, proving.manifests, tokens);
+  CHECK(proving.admitted + others.admitted > 900);
+  CHECK(proving.admitted > 250);
+  CHECK(others.admitted > 350);
+  CHECK(contacts_of(others) > contacts_of(proving) + 1);
+  CHECK(proving.manifests + others.manifests <= 9);  // a twentieth of the line
+  CHECK(tokens <= 45);  // one for 5,000 bytes of it, and who asks for the manifest
 }
 
 TEST_CASE("v2 seeder: nobody is named much more often than others") {

@@ -65,6 +65,32 @@ TEST_CASE("v2 seeder: a stranger draws no more than three times its bytes") {
   CHECK(f.drops(Drop::kWrongRole) == others.size());
 }
 
+TEST_CASE("v2 seeder: contacts of both kinds are counted as they are written") {
+  // Each change of kind costs a byte more, in whatever order they are drawn; and those with a
+  // prefix in their name cost three.
+  Fixture f;
+  for (uint8_t i = 1; i <= 5; ++i) f.meet(v6_host(i));
+  for (uint8_t i = 6; i <= 10; ++i) {
+    const Endpoint peer = host(i);
+    wire::Join join = join_of(peer);
+    wire::Greet greet = greet_of(peer);
+    join.name = greet.name |= wire::Token{i} << wire::kPrefixShift;
+    f.receive(peer, 0, join);
+    f.receive(peer, f.out.last<wire::Admit>(peer)->ticket, greet);
+  }
+  size_t most = 0;
+  for (uint16_t i = 0; i < 200; ++i) {
+    const Endpoint from = host(50, static_cast<uint16_t>(6000 + i));
+    const auto bytes = datagram(0, join_of(from));
+    f.now = f.now + milliseconds(10);
+    f.seeder->receive(f.now, from, bytes);
+    REQUIRE(f.out.last<wire::Admit>(from).has_value());
+    REQUIRE(f.out.bytes_to(from) <= 3 * bytes.size());
+    most = std::max(most, f.out.bytes_to(from));
+  }
+  CHECK(most > 3 * wire::kJoinPaddedV2 - wire::kContactSize);
+}
+
 TEST_CASE("v2 seeder: nobody is named before it has greeted by its ticket") {
   Fixture f;
   for (uint8_t i = 1; i <= 5; ++i) f.join(host(i));

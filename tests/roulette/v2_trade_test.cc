@@ -218,6 +218,40 @@ TEST_CASE("v2 peer: a newcomer with few contacts may owe more to each, where the
   CHECK(lent(1, 8) == 3);  // it says so, and has come into a crowd
 }
 
+TEST_CASE("v2 peer: what is long overdue does not keep it from asking others") {
+  RouletteConfig config;
+  config.v2.timeout_min = seconds(5);  // it is not given up
+  for (const bool any : {false, true}) {
+    CAPTURE(any);
+    Fixture f(100 * 1024, config);
+    const auto greet = [&](uint8_t number) {
+      wire::Greet out = f.greet(0xa00U + number, 0xb00U + number);
+      out.have = {wire::BlockMap{0, {~0ULL, 0xfffffffff}}};
+      out.state.tab = 200;
+      return out;
+    };
+    // Ten who have all, grant much and give nothing; or ten who were asked for whatever they have.
+    std::vector<wire::Contact> contacts;
+    for (uint8_t i = 20; any && i < 30; ++i) contacts.push_back({host(i), 60U + i});
+    f.join(contacts);
+    for (uint8_t i = 0; i < 8; ++i) f.give(i);  // else the seeder owes them
+    for (uint8_t i = 20; i < 30; ++i) {
+      if (any) f.answer_greet(host(i), 0xa00U + i);
+      if (!any) f.receive(host(i), f.ticket_for(host(i)), greet(i));
+    }
+    f.pass(milliseconds(100));
+    f.receive(host(40), f.ticket_for(host(40)), greet(40));
+    const auto asked = [&] {
+      const auto control = f.out.last<wire::Control>(host(40));
+      return control && control->state.wants.count > 0;
+    };
+    f.pass(milliseconds(200));
+    CHECK_FALSE(asked());
+    f.pass(milliseconds(200));
+    CHECK(asked());
+  }
+}
+
 TEST_CASE("v2 peer: no more is asked of the seeder than one want list tells") {
   RouletteConfig config;
   config.downlink = {100'000'000};

@@ -261,7 +261,7 @@ TEST_CASE("MANIFEST PART: numbers and lengths agree") {
   REQUIRE(decode(part(3, 4, kManifestPartSize)).has_value());
   REQUIRE(decode(part(0, 0, 0)).has_value());
   REQUIRE_FALSE(malformed(part(0, 0, content::kPathLengthMax)));
-  REQUIRE(malformed(part(0, 0, content::kPathLengthMax + 1)));                        // none, and yet bytes
+  REQUIRE(malformed(part(0, 0, content::kPathLengthMax + 1)));
   REQUIRE(malformed(part(1, 0, 0)));
   REQUIRE(malformed(part(0, 1, 0)));                        // one, and yet no bytes
   REQUIRE(malformed(part(1, 1, 5)));                        // beyond the last
