@@ -45,7 +45,7 @@ ByteCount V2Exchange::tab() const {
 }
 
 // Who has never given anything gets a few chunks to begin with. Where some have taken theirs and
-// never gave, it is one chunk, and out of half the promise: the rest is for who pays.
+// never gave, it is one chunk. Half the promise is for who pays.
 bool V2Exchange::may_give(Instant now, const Neighbour& neighbour, uint64_t bytes) {
   if (!neighbour.proven || neighbour.token_out == 0 || neighbour.is_seeder) return false;
   ByteCount limit = tab();
@@ -56,11 +56,11 @@ bool V2Exchange::may_give(Instant now, const Neighbour& neighbour, uint64_t byte
     const uint64_t lenders = std::max<uint64_t>(neighbour.partner->in_classes, degree());
     const uint64_t most = loan * kLenders / std::clamp<uint64_t>(lenders, kLendersMin, kLenders);
     limit = {std::max(lends ? std::min(most, std::max(limit.bytes, loan)) : 0, bytes)};
-    const uint64_t reserve = core_.config.upload_promise.bytes / 2;
-    if (core_.ledger.sent() + bytes + reserve >
-        core_.ledger.received() + core_.config.upload_promise.bytes) {
-      return false;
-    }
+    const uint64_t promise = core_.config.upload_promise.bytes;
+    // Who lacks little pays little for it.
+    const uint64_t lack = lacking();
+    const uint64_t reserve = lack == 0 ? promise / 2 : std::min(promise / 2, lack * bytes);
+    if (core_.ledger.sent() + bytes + reserve > core_.ledger.received() + promise) return false;
   }
   return !core_.ledger.refuses(now, neighbour.account, neighbour.endpoint.address, bytes, limit);
 }

@@ -8,6 +8,9 @@ namespace fb::roulette {
 namespace {
 
 constexpr Duration kListedMax = seconds(60);
+constexpr double kFirstShare = 0.93;  // of the uplink, for first chunks
+constexpr double kFirstShareLess = 0.5;
+constexpr double kFirstBytes = content::kChunkSizeDefault + 84.0;
 constexpr size_t kManifestsWaitingMin = 16;
 constexpr size_t kManifestsWaitingMax = 4096;
 constexpr size_t kManifestsWaitingEach = 64;  // of one endpoint
@@ -84,7 +87,7 @@ void V2Seeder::queue_manifest(QueuedManifest asked) {
 
 bool V2Seeder::manifest_is_next() const {
   if (manifests_.empty()) return false;
-  return manifest_credit_ >= 0 || (joins_waiting() == 0 && queue_.empty());
+  return manifest_credit_ >= 0 || (joins_waiting() == 0 && chunks_waiting() == 0);
 }
 
 void V2Seeder::send_manifest(Instant now) {
@@ -194,10 +197,12 @@ void V2Seeder::give_first(Instant now, const Arrival& arrival,
   for (const wire::BlockMap& map : have) view.have.add(map.block, {map.bits});
   const double rate = load(now);
   const double pushes_max =
-      bytes_per_second() * 0.93 / (content::kChunkSizeDefault + 84.0) - rate * 0.15;
+      bytes_per_second() * (favours_askers(rate) ? kFirstShareLess : kFirstShare) / kFirstBytes -
+      rate * 0.15;
   const uint32_t most = core_.config.v2.seeder_push;
   uint32_t pushed = 0;
-  if (most > 0 && pushes_.in_last_second(now) < pushes_max && joins_waiting() < 3) {
+  const bool room = firsts_.size() < queue_max() && joins_waiting() < 3;
+  if (most > 0 && room && pushes_.in_last_second(now) < pushes_max) {
     pushed = std::clamp(static_cast<uint32_t>(pushes_max / rate), 1U, most);
   }
   push(now, arrival.neighbour, pushed, /*first=*/true);
@@ -333,7 +338,7 @@ void V2Seeder::advance(Instant now) {
 
 Instant V2Seeder::next_deadline() const {
   Instant next = std::min(next_idle_, next_sweep_);
-  if (joins_waiting() > 0 || !queue_.empty() || !manifests_.empty()) {
+  if (joins_waiting() > 0 || chunks_waiting() > 0 || !manifests_.empty()) {
     next = std::min(next, uplink_.ready_at());
   }
   return next;

@@ -50,6 +50,7 @@ class V2Seeder final : public SeederProfile {
  private:
   static constexpr size_t kContactsFew = 3;        // also for who comes again
   static constexpr double kLineForToken = 1000;    // bytes; a token of ours, to ask for chunks
+  static constexpr double kLineForCrowd = 200;     // less, and it is needed for ADMIT
   static constexpr double kManifestBytes = 600;    // about
   static constexpr Duration kHeardLately = seconds(3);
 
@@ -100,6 +101,7 @@ class V2Seeder final : public SeederProfile {
   [[nodiscard]] std::vector<const Listed*> choose(Instant now, uint64_t path, wire::Token newcomer,
                                                   size_t count);
   [[nodiscard]] size_t joins_waiting() const { return joins_.size() + rejoins_.size(); }
+  [[nodiscard]] size_t chunks_waiting() const { return firsts_.size() + queue_.size(); }
   // λ of docs/protocol.md.
   [[nodiscard]] double load(Instant now) {
     return join_rate(now) + static_cast<double>(joins_waiting());
@@ -109,6 +111,7 @@ class V2Seeder final : public SeederProfile {
     return static_cast<uint8_t>(now.ns / kTicketEpoch.ns);
   }
   [[nodiscard]] uint32_t grant(double rate) const;
+  [[nodiscard]] bool favours_askers(double rate) const;
   [[nodiscard]] size_t queue_max() const;
   [[nodiscard]] double bytes_per_second() const {
     return uplink_.rate().limited() ? static_cast<double>(uplink_.rate().bits_per_second) / 8 : 1e9;
@@ -138,7 +141,8 @@ class V2Seeder final : public SeederProfile {
   std::deque<Admitted> admitted_;               // latest last
   std::deque<Listed> listed_;                   // oldest first; those gone stay until they are old
   std::unordered_map<uint32_t, Instant> gone_;  // looked up only
-  std::deque<QueuedChunk> queue_;
+  std::deque<QueuedChunk> firsts_;              // to newcomers; the newest first
+  std::deque<QueuedChunk> queue_;               // all others
   std::deque<QueuedManifest> manifests_;
   double manifest_credit_ = 0;  // bytes
   RecentTimes pushes_;

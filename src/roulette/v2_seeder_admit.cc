@@ -27,7 +27,6 @@ constexpr double kFirstMany = 8;  // of those without contacts, a second
 constexpr double kLineForFarewell = 1667;     // of the sustained rate
 constexpr double kLineForTokenCold = 10'000;  // while nobody else gets chunks into the swarm
 constexpr double kLineForTokenCrowd = 5000;
-constexpr double kLineForCrowd = 200;  // less, and it is needed for ADMIT
 
 double named_a_second(Instant now, const Listed& one) {
   return one.named / (now - one.at + kNamedAtFirst).seconds();

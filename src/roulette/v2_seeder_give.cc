@@ -8,6 +8,7 @@ namespace fb::roulette {
 namespace {
 
 constexpr double kLineForGrant = 667;   // bytes an arrival; with less, nobody asks us
+constexpr double kLineForFirst = 5000;  // likewise; with less, who asks is before newcomers
 constexpr size_t kQueueMin = 16;        // chunks that may wait; of a fast line,
 constexpr double kQueueSeconds = 0.16;  // what it carries in so long
 constexpr size_t kQueueMax = 1024;
@@ -32,8 +33,15 @@ size_t V2Seeder::queue_max() const {
 
 uint32_t V2Seeder::grant(double rate) const {
   const size_t most = queue_max();
-  if (rate > line_for(kLineForGrant) || queue_.size() >= most) return 0;
-  return static_cast<uint32_t>(std::min({kGrantMax, most, (most - queue_.size()) / 2}));
+  if (rate > line_for(kLineForGrant) || chunks_waiting() >= most) return 0;
+  return static_cast<uint32_t>(std::min({kGrantMax, most, (most - chunks_waiting()) / 2}));
+}
+
+// Where many come, who asks has given much and lacks little, mostly, and others give to newcomers.
+// But where many do not give, it is they who ask; and where the line has nothing to spare, a first
+// chunk goes further.
+bool V2Seeder::favours_askers(double rate) const {
+  return !wary_ && rate > line_for(kLineForFirst) && rate <= line_for(kLineForCrowd);
 }
 
 // What it has come for; nothing when that was long ago.
@@ -54,7 +62,7 @@ void V2Seeder::push(Instant now, Neighbour& to, uint32_t count, bool first) {
     const QueuedChunk queued{to.id, *object, *chunk, false};
     if (first) {
       pushes_.add(now);
-      queue_.push_front(queued);
+      firsts_.push_front(queued);
     } else {
       queue_.push_back(queued);
     }
@@ -155,14 +163,16 @@ void V2Seeder::serve(Instant now) {
 }
 
 bool V2Seeder::serve_one(Instant now) {
-  const bool chunks_first = is_cold() && owes_chunks() && (!queue_.empty() || inject(now));
+  const bool chunks_first = is_cold() && owes_chunks() && (chunks_waiting() > 0 || inject(now));
   if (joins_waiting() > 0 && !chunks_first) {
     admit(now);
     return true;
   }
-  if (queue_.empty() && !inject(now)) return false;
-  const QueuedChunk next = queue_.front();
-  queue_.pop_front();
+  if (chunks_waiting() == 0 && !inject(now)) return false;
+  const bool asked = firsts_.empty() || (!queue_.empty() && favours_askers(load(now)));
+  std::deque<QueuedChunk>& queue = asked ? queue_ : firsts_;
+  const QueuedChunk next = queue.front();
+  queue.pop_front();
   send_piece(now, next);
   return true;
 }
@@ -180,11 +190,12 @@ void V2Seeder::queue_wanted(Instant now, Neighbour& from, content::FileId file,
       core_.drop(Drop::kBadChunk);
       continue;
     }
-    if (partner.on_its_way(now, file, chunk) || queue_.size() >= queue_max()) continue;
-    const bool queued = std::ranges::any_of(queue_, [&](const QueuedChunk& q) {
+    if (partner.on_its_way(now, file, chunk) || chunks_waiting() >= queue_max()) continue;
+    const auto same = [&](const QueuedChunk& q) {
       return q.to == from.id && q.file == file && q.chunk == chunk;
-    });
-    if (!queued) queue_.push_back({from.id, file, chunk, false});
+    };
+    if (std::ranges::any_of(firsts_, same) || std::ranges::any_of(queue_, same)) continue;
+    queue_.push_back({from.id, file, chunk, false});
   }
 }
 

@@ -196,6 +196,24 @@ TEST_CASE("v2 peer: strangers get half of the promise and no more, a newcomer tw
   CHECK(pieces == 6);
 }
 
+TEST_CASE("v2 peer: who lacks little keeps no more of the promise back than it has to pay") {
+  const auto given = [](uint8_t held) {
+    Fixture f(4 * 1024);
+    f.join();
+    for (uint8_t i = 0; i < held; ++i) f.give(i);
+    for (uint8_t i = 10; i < 20; ++i) {
+      f.receive(host(i), f.ticket_for(host(i)), f.greet(0xa00U + i, 0xb00U + i, 2));
+    }
+    f.pass(seconds(1));
+    size_t pieces = 0;
+    for (uint8_t i = 10; i < 20; ++i) pieces += f.pieces_to(host(i));
+    return pieces;
+  };
+  CHECK(given(2) == 2 + 8 - 2);
+  CHECK(given(3) == 3 + 8 - 1);
+  CHECK(given(4) == 4 + 4);  // it may fetch something else
+}
+
 TEST_CASE("v2 peer: a newcomer with few contacts may owe more to each, where there are few") {
   const auto lent = [](uint8_t contacts, uint8_t others) {
     Fixture f(100 * 1024);
@@ -221,8 +239,10 @@ TEST_CASE("v2 peer: a newcomer with few contacts may owe more to each, where the
 TEST_CASE("v2 peer: what is long overdue does not keep it from asking others") {
   RouletteConfig config;
   config.v2.timeout_min = seconds(5);  // it is not given up
-  for (const bool any : {false, true}) {
-    CAPTURE(any);
+  enum class Filled { kWants, kAny, kSilent };
+  for (const auto how : {Filled::kWants, Filled::kAny, Filled::kSilent}) {
+    CAPTURE(static_cast<int>(how));
+    const bool any = how != Filled::kWants;
     Fixture f(100 * 1024, config);
     const auto greet = [&](uint8_t number) {
       wire::Greet out = f.greet(0xa00U + number, 0xb00U + number);
@@ -230,13 +250,14 @@ TEST_CASE("v2 peer: what is long overdue does not keep it from asking others") {
       out.state.tab = 200;
       return out;
     };
-    // Ten who have all, grant much and give nothing; or ten who were asked for whatever they have.
+    // Ten who have all, grant much and give nothing; or ten who were asked for whatever they have,
+    // and have said at least that they are there; or have not.
     std::vector<wire::Contact> contacts;
     for (uint8_t i = 20; any && i < 30; ++i) contacts.push_back({host(i), 60U + i});
     f.join(contacts);
     for (uint8_t i = 0; i < 8; ++i) f.give(i);  // else the seeder owes them
     for (uint8_t i = 20; i < 30; ++i) {
-      if (any) f.answer_greet(host(i), 0xa00U + i);
+      if (how == Filled::kAny) f.answer_greet(host(i), 0xa00U + i);
       if (!any) f.receive(host(i), f.ticket_for(host(i)), greet(i));
     }
     f.pass(milliseconds(100));
@@ -245,8 +266,10 @@ TEST_CASE("v2 peer: what is long overdue does not keep it from asking others") {
       const auto control = f.out.last<wire::Control>(host(40));
       return control && control->state.wants.count > 0;
     };
-    f.pass(milliseconds(200));
+    f.pass(milliseconds(100));
     CHECK_FALSE(asked());
+    f.pass(milliseconds(100));
+    CHECK(asked() == (how == Filled::kSilent));
     f.pass(milliseconds(200));
     CHECK(asked());
   }
