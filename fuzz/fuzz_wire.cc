@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <variant>
 
+#include "content/file_record.h"
 #include "fuzz.h"
 #include "wire/decode.h"
 #include "wire/encode.h"
@@ -35,7 +36,8 @@ struct Bounds {
   void operator()(const wire::ManifestPart& m) const {
     inside(m.bytes);
     FB_HOLDS(m.parts <= wire::kManifestPartsMax);
-    FB_HOLDS(m.parts == 0 ? m.part == 0 : m.part < m.parts && !m.bytes.empty());
+    FB_HOLDS(m.parts == 0 ? m.part == 0 && m.bytes.size() <= content::kPathLengthMax
+                          : m.part < m.parts && !m.bytes.empty());
   }
   void operator()(const wire::Hello& m) const { intervals(m.have); }
   void operator()(const wire::HelloReply& m) const { intervals(m.offer); }

@@ -261,6 +261,8 @@ ChunkStore::Result ChunkStore::set_digests(uint32_t first, std::span<const uint6
 
 void ChunkStore::set_digest(uint32_t chunk, uint64_t digest, std::span<uint8_t> buffer,
                             Result& result) {
+  // What fits one digest is true, so another one is not.
+  if (checked_.contains(chunk)) return;
   digests_[chunk] = digest;
   if (!is_repair(chunk)) {
     const auto suspects = suspects_.find(geometry().metachunk_of(chunk));

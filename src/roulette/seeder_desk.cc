@@ -18,6 +18,7 @@ void SeederDesk::send_manifest(Instant now, const Endpoint& to, wire::Token toke
   const auto blob = catalog_.manifest(path);
   if (blob.empty()) {
     const auto name = std::span(reinterpret_cast<const uint8_t*>(path.data()), path.size());
+    if (wire::kHeaderSize + 4 + name.size() > bytes_max) return;
     core_.send(now, Lane::kControl, to, token, wire::ManifestPart{request, 0, 0, name});
     return;
   }

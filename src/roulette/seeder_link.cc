@@ -193,7 +193,8 @@ void SeederLink::on_manifest_part(const wire::ManifestPart& message, bool from_s
   }
   if (message.parts == 0) {
     // Not so when the request was spoilt on its way.
-    if (!std::ranges::equal(message.bytes, find.path)) return core_.drop(Drop::kUnexpected);
+    const std::string path(message.bytes.begin(), message.bytes.end());
+    if (path != find.path) return core_.drop(Drop::kUnexpected);
     events_.push_back(FileMissing{find.id});
     finds_.erase(found);
     return;

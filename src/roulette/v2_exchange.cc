@@ -10,7 +10,6 @@ namespace fb::roulette {
 namespace {
 
 constexpr Duration kPaysWithin = seconds(1);  // or it is taken for a free rider
-constexpr Duration kIntroduceAfter = milliseconds(250);
 constexpr Duration kIdleSilenceMax = seconds(15);  // and else
 constexpr uint32_t kEnoughContacts = 6;
 constexpr Duration kSeekInterval = milliseconds(100);
@@ -199,7 +198,7 @@ void V2Exchange::tick(Instant now) {
         send_control(now, neighbour);
       }
     }
-    if (!neighbour.proven && !partner.called_again && now - partner.born > kIntroduceAfter) {
+    if (!neighbour.proven && !partner.called_again && now - partner.born > kSilentAfter) {
       // Its answer or our greeting was lost; or its NAT lets in only whom it has called; or it has
       // left, as most have who do not answer. So who has enough others does without, where many
       // come and the seeder is busy.
@@ -281,13 +280,13 @@ void V2Exchange::seek(Instant now) {
   Neighbour* seeder = core_.seeder();
   if (uncalled && seeder != nullptr && seeder->proven &&
       now - seeder->partner->referrals_asked > kSeederAskedAgain) {
-    seeder->partner->referrals_asked = now;
     askable = {seeder};
   }
   if (askable.empty() || (neighbours < 2 && now - last_progress_ > milliseconds(300))) return;
   last_seek_ = now;
   ++seeks_;
   Neighbour& chosen = *askable[core_.rng.below(askable.size())];
+  if (chosen.is_seeder) chosen.partner->referrals_asked = now;
   chosen.partner->ask_referrals = true;
   send_control(now, chosen);
 }
@@ -296,7 +295,7 @@ void V2Exchange::seek(Instant now) {
 void V2Exchange::repair(Instant now) {
   // Sooner, when nothing is on its way from anybody who answers; but again no sooner than ever.
   const bool awaited = std::ranges::any_of(core_.neighbours(), [now](const auto& n) {
-    return n->partner->asked() > 0 && (n->proven || now - n->partner->born < kIntroduceAfter);
+    return n->partner->asked() > 0 && (n->proven || now - n->partner->born < kSilentAfter);
   });
   const Duration stall = awaited ? core_.config.v2.stall : core_.config.v2.stall / 4;
   const Duration wait =

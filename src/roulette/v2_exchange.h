@@ -38,6 +38,9 @@ class V2Exchange final : public Exchange {
   [[nodiscard]] size_t strangers() const override { return half_open_.size(); }
 
  private:
+  // Who has not answered at all for so long has left, probably.
+  static constexpr Duration kSilentAfter = milliseconds(250);
+
   static constexpr size_t kManifestAsked = 2;  // contacts that are asked for it
   static constexpr Duration kTick = milliseconds(10);
   static constexpr Duration kUnansweredMax = milliseconds(800);  // a greeting
@@ -165,6 +168,7 @@ class V2Exchange final : public Exchange {
   [[nodiscard]] BlockBits known_elsewhere(content::FileId file, uint16_t block,
                                           uint32_t size) const;
   [[nodiscard]] uint64_t lacking() const;
+  [[nodiscard]] uint64_t to_be_paid() const;
   [[nodiscard]] uint32_t outstanding(Instant now) const;
   void count_arrival(Instant now, uint64_t bytes);
 

@@ -57,12 +57,23 @@ bool V2Exchange::may_give(Instant now, const Neighbour& neighbour, uint64_t byte
     const uint64_t most = loan * kLenders / std::clamp<uint64_t>(lenders, kLendersMin, kLenders);
     limit = {std::max(lends ? std::min(most, std::max(limit.bytes, loan)) : 0, bytes)};
     const uint64_t promise = core_.config.upload_promise.bytes;
-    // Who lacks little pays little for it.
-    const uint64_t lack = lacking();
-    const uint64_t reserve = lack == 0 ? promise / 2 : std::min(promise / 2, lack * bytes);
+    const uint64_t reserve = std::min(promise / 2, to_be_paid());
     if (core_.ledger.sent() + bytes + reserve > core_.ledger.received() + promise) return false;
   }
   return !core_.ledger.refuses(now, neighbour.account, neighbour.endpoint.address, bytes, limit);
+}
+
+// Bytes that are lacking. No end to them while nobody can tell, or nothing is lacking and something
+// may be soon.
+uint64_t V2Exchange::to_be_paid() const {
+  if (link_.busy()) return UINT64_MAX;
+  const auto lists = [](const Download* download) { return download->file() == nullptr; };
+  if (std::ranges::any_of(downloads_.active(), lists)) return UINT64_MAX;
+  uint64_t total = 0;
+  for (const Object& known : objects_) {
+    if (known.active) total += known.missing * known.geometry.chunk_size;
+  }
+  return total == 0 ? UINT64_MAX : total;
 }
 
 void V2Exchange::give(Instant now) {

@@ -13,7 +13,6 @@ constexpr uint32_t kSlack = 3;        // chunks that are asked for beyond those 
 constexpr uint32_t kSlackShare = 32;  // and at most one in so many
 constexpr Duration kOutstandingCost = milliseconds(80);  // of each chunk that it owes us
 constexpr Duration kOverdue = milliseconds(400);
-constexpr Duration kSilent = milliseconds(250);  // who has not answered at all has left, probably
 constexpr Duration kJitter = milliseconds(10);
 constexpr Duration kDebtorBonus = milliseconds(10);  // a chunk that it owes
 constexpr Duration kDebtorBonusMax = milliseconds(60);
@@ -67,7 +66,7 @@ uint32_t V2Exchange::outstanding(Instant now) const {
   size_t total = 0;
   for (const auto& neighbour : core_.neighbours()) {
     const Partner& partner = *neighbour->partner;
-    const Duration expected = neighbour->proven ? kOverdue : kSilent;
+    const Duration expected = neighbour->proven ? kOverdue : kSilentAfter;
     if (now - partner.any_asked < expected) total += partner.any_out;
     total += static_cast<size_t>(std::ranges::count_if(
         partner.out, [now](const Outstanding& o) { return now - o.asked < kOverdue; }));

@@ -201,8 +201,7 @@ void V2Seeder::give_first(Instant now, const Arrival& arrival,
       rate * 0.15;
   const uint32_t most = core_.config.v2.seeder_push;
   uint32_t pushed = 0;
-  const bool room = firsts_.size() < queue_max() && joins_waiting() < 3;
-  if (most > 0 && room && pushes_.in_last_second(now) < pushes_max) {
+  if (most > 0 && pushes_.in_last_second(now) < pushes_max && joins_waiting() < 3) {
     pushed = std::clamp(static_cast<uint32_t>(pushes_max / rate), 1U, most);
   }
   push(now, arrival.neighbour, pushed, /*first=*/true);
@@ -261,7 +260,8 @@ void V2Seeder::refer(Instant now, Neighbour& to) {
 void V2Seeder::recommend(Instant now, Neighbour& to, uint64_t path, size_t count) {
   wire::Recommendation answer;
   const int64_t lives = core_.config.referral_lifetime.ns / 1'000'000'000;
-  for (const Listed* one : choose(now, path, to.name, count)) {
+  for (Listed* one : choose(now, path, to.name, count)) {
+    ++one->named;
     answer.referrals.push_back({one->endpoint,
                                 make_ticket(one->key, to.endpoint.address, epoch(now), one->name),
                                 static_cast<uint8_t>(std::min<int64_t>(255, lives))});

@@ -48,10 +48,10 @@ class V2Seeder final : public SeederProfile {
   [[nodiscard]] Footprint footprint() const override { return {core_.neighbours().size(), 0, 0}; }
 
  private:
-  static constexpr size_t kContactsFew = 3;        // also for who comes again
-  static constexpr double kLineForToken = 1000;    // bytes; a token of ours, to ask for chunks
-  static constexpr double kLineForCrowd = 200;     // less, and it is needed for ADMIT
-  static constexpr double kManifestBytes = 600;    // about
+  static constexpr size_t kContactsFew = 3;      // also for who comes again
+  static constexpr double kLineForToken = 1000;  // bytes; a token of ours, to ask for chunks
+  static constexpr double kLineForCrowd = 200;   // less, and it is needed for ADMIT
+  static constexpr double kManifestBytes = 600;  // about
   static constexpr Duration kHeardLately = seconds(3);
 
   void on_join(Instant now, const Endpoint& from, const wire::Join& message, size_t size);
@@ -98,7 +98,7 @@ class V2Seeder final : public SeederProfile {
   void remove(Instant now, Neighbour& neighbour);
   void forget_old(Instant now);
   bool make_room(Instant now);
-  [[nodiscard]] std::vector<const Listed*> choose(Instant now, uint64_t path, wire::Token newcomer,
+  [[nodiscard]] std::vector<Listed*> choose(Instant now, uint64_t path, wire::Token newcomer,
                                                   size_t count);
   [[nodiscard]] size_t joins_waiting() const { return joins_.size() + rejoins_.size(); }
   [[nodiscard]] size_t chunks_waiting() const { return firsts_.size() + queue_.size(); }
@@ -137,12 +137,13 @@ class V2Seeder final : public SeederProfile {
   std::deque<WaitingJoin> joins_;
   std::deque<WaitingJoin> rejoins_;  // of who was admitted before; they come after the others
   uint32_t turns_ = 0;
+  uint32_t turns_asked_ = 0;
   RecentTimes join_times_, asked_;              // asked_: whom we told to ask us for the manifest
   std::deque<Admitted> admitted_;               // latest last
   std::deque<Listed> listed_;                   // oldest first; those gone stay until they are old
   std::unordered_map<uint32_t, Instant> gone_;  // looked up only
   std::deque<QueuedChunk> firsts_;              // to newcomers; the newest first
-  std::deque<QueuedChunk> queue_;               // all others
+  std::deque<QueuedChunk> queue_;               // asked for by name, mostly
   std::deque<QueuedManifest> manifests_;
   double manifest_credit_ = 0;  // bytes
   RecentTimes pushes_;

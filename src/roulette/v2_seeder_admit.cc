@@ -61,8 +61,8 @@ void V2Seeder::on_join(Instant now, const Endpoint& from, const wire::Join& mess
 // Among those who are young enough to stay for a while. For each place two are drawn, and who was
 // named less often for its age gets it: a neighbour more is as good as a contact more, and by plain
 // chance some have half as many as others.
-std::vector<const Listed*> V2Seeder::choose(Instant now, uint64_t path, wire::Token newcomer,
-                                            size_t count) {
+std::vector<Listed*> V2Seeder::choose(Instant now, uint64_t path, wire::Token newcomer,
+                                      size_t count) {
   const Duration age = std::max(scale(lifetime_, 0.4), lifetime_ - milliseconds(250));
   std::vector<Listed*> young;
   std::vector<Listed*> old;     // and here, for they talk to us
@@ -81,16 +81,15 @@ std::vector<const Listed*> V2Seeder::choose(Instant now, uint64_t path, wire::To
     }
     if (old.size() >= kOldLookedAt) break;
   }
-  const auto take = [&](std::vector<Listed*>& from, std::vector<const Listed*>& out) {
+  const auto take = [&](std::vector<Listed*>& from, std::vector<Listed*>& out) {
     for (size_t i = 0; i < from.size() && out.size() < count; ++i) {
       std::swap(from[i], from[i + core_.rng.below(from.size() - i)]);
       Listed*& other = from[i + core_.rng.below(from.size() - i)];
       if (named_a_second(now, *other) < named_a_second(now, *from[i])) std::swap(from[i], other);
-      ++from[i]->named;
       out.push_back(from[i]);
     }
   };
-  std::vector<const Listed*> chosen;
+  std::vector<Listed*> chosen;
   take(young, chosen);
   take(old, chosen);
   take(silent, chosen);
@@ -147,6 +146,7 @@ void V2Seeder::admit(Instant now) {
   }
   std::vector<NeighbourId> behind_nat;
   for (size_t i = 0; i < message.contacts.size(); ++i) {
+    ++chosen[i]->named;
     if (chosen[i]->unreached >= kUnreached) behind_nat.push_back(chosen[i]->id);
   }
   message.farewell = static_cast<uint8_t>(

@@ -7,10 +7,12 @@
 namespace fb::roulette {
 namespace {
 
-constexpr double kLineForGrant = 667;   // bytes an arrival; with less, nobody asks us
-constexpr double kLineForFirst = 5000;  // likewise; with less, who asks is before newcomers
-constexpr size_t kQueueMin = 16;        // chunks that may wait; of a fast line,
-constexpr double kQueueSeconds = 0.16;  // what it carries in so long
+constexpr double kLineForGrant = 667;    // bytes an arrival; with less, nobody asks us
+constexpr double kLineForFirst = 5000;   // likewise; with less, who asks is before newcomers
+constexpr uint32_t kTurnsForFirsts = 4;  // one in so many even then
+constexpr size_t kAskersMin = 4;         // the queue has room for so many
+constexpr size_t kQueueMin = 16;         // chunks that may wait; of a fast line,
+constexpr double kQueueSeconds = 0.16;   // what it carries in so long
 constexpr size_t kQueueMax = 1024;
 constexpr double kPieceBytes = 1100;  // about, on the line
 constexpr size_t kGrantMax = 255;
@@ -33,8 +35,8 @@ size_t V2Seeder::queue_max() const {
 
 uint32_t V2Seeder::grant(double rate) const {
   const size_t most = queue_max();
-  if (rate > line_for(kLineForGrant) || chunks_waiting() >= most) return 0;
-  return static_cast<uint32_t>(std::min({kGrantMax, most, (most - chunks_waiting()) / 2}));
+  if (rate > line_for(kLineForGrant) || queue_.size() >= most) return 0;
+  return static_cast<uint32_t>(std::min({kGrantMax, most, (most - queue_.size()) / 2}));
 }
 
 // Where many come, who asks has given much and lacks little, mostly, and others give to newcomers.
@@ -63,6 +65,7 @@ void V2Seeder::push(Instant now, Neighbour& to, uint32_t count, bool first) {
     if (first) {
       pushes_.add(now);
       firsts_.push_front(queued);
+      if (firsts_.size() > queue_max()) firsts_.pop_back();  // who has waited longest has gone on
     } else {
       queue_.push_back(queued);
     }
@@ -169,7 +172,8 @@ bool V2Seeder::serve_one(Instant now) {
     return true;
   }
   if (chunks_waiting() == 0 && !inject(now)) return false;
-  const bool asked = firsts_.empty() || (!queue_.empty() && favours_askers(load(now)));
+  const bool askers = favours_askers(load(now)) && ++turns_asked_ % kTurnsForFirsts != 0;
+  const bool asked = firsts_.empty() || (!queue_.empty() && askers);
   std::deque<QueuedChunk>& queue = asked ? queue_ : firsts_;
   const QueuedChunk next = queue.front();
   queue.pop_front();
@@ -184,18 +188,24 @@ void V2Seeder::queue_wanted(Instant now, Neighbour& from, content::FileId file,
   const auto geometry = catalog_.object(file);
   if (!geometry) return core_.drop(Drop::kUnknownFile);
   Partner& partner = *from.partner;
+  // Nobody who asks keeps all others from the line.
+  const size_t most = favours_askers(load(now)) ? queue_max() / kAskersMin : queue_max();
+  auto waiting = static_cast<size_t>(std::ranges::count(queue_, from.id, &QueuedChunk::to));
   for (const wire::ChunkName chunk : wants.span()) {
     if (chunk.block >= geometry->block_count() ||
         chunk.position >= geometry->block_size(chunk.block)) {
       core_.drop(Drop::kBadChunk);
       continue;
     }
-    if (partner.on_its_way(now, file, chunk) || chunks_waiting() >= queue_max()) continue;
+    if (partner.on_its_way(now, file, chunk) || queue_.size() >= queue_max()) continue;
+    if (waiting >= most) return;
     const auto same = [&](const QueuedChunk& q) {
       return q.to == from.id && q.file == file && q.chunk == chunk;
     };
-    if (std::ranges::any_of(firsts_, same) || std::ranges::any_of(queue_, same)) continue;
+    if (std::ranges::any_of(queue_, same)) continue;
+    std::erase_if(firsts_, same);
     queue_.push_back({from.id, file, chunk, false});
+    ++waiting;
   }
 }
 

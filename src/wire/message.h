@@ -150,12 +150,13 @@ struct ManifestRequest {
   uint16_t request = 0;
   std::string path;
 };
-// Seeder to peer: one part of a manifest blob, or of nothing when the site has no such file.
+// Seeder to peer: one part of a manifest blob, or that the site has no such file.
 struct ManifestPart {
   uint16_t request = 0;               // 0 answers a JOIN
   uint8_t part = 0;
   uint8_t parts = 0;                  // 0: the site has no such file
-  std::span<const uint8_t> bytes;     // kManifestPartSize, but for the last part
+  // kManifestPartSize, but for the last part. With no parts the path that was asked for.
+  std::span<const uint8_t> bytes;
 };
 // To a name learned by referral (or to a seeder's, with the cookie): makes contact, and is the
 // first FIRST HANDSHAKE.

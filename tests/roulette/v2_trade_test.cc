@@ -132,8 +132,18 @@ TEST_CASE("v2: no neighbour can make a find fail, only its own manifest is worth
 }
 
 TEST_CASE("v2 peer: that there is no such file counts for the file that was asked for") {
+  // Not ASCII, so that a byte is no char.
+  const std::string wanted =
+      "gr\xc3\xb6\xc3\x9f"
+      "e.html";
   Fixture f;
-  f.start();
+  f.peer->find_file(f.now, wanted);
+  f.reply_token = f.out.last<wire::Join>(host(1)).value().reply_token;
+  wire::Admit admit;
+  admit.ticket = kTicket;
+  admit.epoch = kEpoch;
+  admit.ask_manifest = true;
+  f.receive(host(1), f.reply_token, admit);
   const auto none = [&](std::string_view path) {
     const std::vector<uint8_t> bytes(path.begin(), path.end());
     f.receive(host(1), f.reply_token, wire::ManifestPart{0, 0, 0, bytes});
@@ -142,7 +152,9 @@ TEST_CASE("v2 peer: that there is no such file counts for the file that was aske
   none("");
   CHECK(f.peer->take_events().empty());
   CHECK(f.drops(Drop::kUnexpected) == 2);
-  none("f");
+  f.pass(seconds(1));  // and asks again
+  CHECK(f.out.count<wire::ManifestRequest>() > 0);
+  none(wanted);
   CHECK(count_events<FileMissing>(f.peer->take_events()) == 1);
 }
 
@@ -212,6 +224,18 @@ TEST_CASE("v2 peer: who lacks little keeps no more of the promise back than it h
   CHECK(given(2) == 2 + 8 - 2);
   CHECK(given(3) == 3 + 8 - 1);
   CHECK(given(4) == 4 + 4);  // it may fetch something else
+
+  Fixture looking(4 * 1024);  // for another file, of which it knows nothing yet
+  looking.join();
+  for (uint8_t i = 0; i < 3; ++i) looking.give(i);
+  looking.peer->find_file(looking.now, "g");
+  for (uint8_t i = 10; i < 20; ++i) {
+    looking.receive(host(i), looking.ticket_for(host(i)), looking.greet(0xa00U + i, 0xb00U + i, 2));
+  }
+  looking.pass(milliseconds(200));
+  size_t pieces = 0;
+  for (uint8_t i = 10; i < 20; ++i) pieces += looking.pieces_to(host(i));
+  CHECK(pieces == 3 + 4);
 }
 
 TEST_CASE("v2 peer: a newcomer with few contacts may owe more to each, where there are few") {
