@@ -40,10 +40,10 @@ uint32_t V2Seeder::grant(double rate) const {
 }
 
 // Where many come, who asks has given much and lacks little, mostly, and others give to newcomers.
-// But where many do not give, it is they who ask; and where the line has nothing to spare, a first
-// chunk goes further.
+// But where many do not give, it is they who ask; and in a cold start, or where the line has
+// nothing to spare, a first chunk goes further.
 bool V2Seeder::favours_askers(double rate) const {
-  return !wary_ && rate > line_for(kLineForFirst) && rate <= line_for(kLineForCrowd);
+  return !wary_ && !is_cold() && rate > line_for(kLineForFirst) && rate <= line_for(kLineForCrowd);
 }
 
 // What it has come for; nothing when that was long ago.

@@ -146,8 +146,10 @@ TEST_CASE("v2 seeder: where many come, few are wanted to say goodbye or to ask f
 }
 
 TEST_CASE("v2 seeder: who asks comes before newcomers where many come and all give") {
-  // How many of the first six chunks go to who asks for ten, while many newcomers greet.
-  const auto got = [](uint8_t newcomers, bool some_stay, bool asks_last = false) {
+  // How many of the first six chunks go to who asks for ten, while many newcomers greet; after all
+  // but one have long left, it is a cold start.
+  const auto got = [](uint8_t newcomers, bool some_stay, bool asks_last = false,
+                      bool cold = false) {
     RouletteConfig config;
     config.uplink = BitRate{800'000};
     Fixture f(config);
@@ -160,10 +162,10 @@ TEST_CASE("v2 seeder: who asks comes before newcomers where many come and all gi
       tokens.push_back(f.out.last<wire::Greeted>(host(i))->reply_token);
     }
     wire::Control control;
-    for (uint16_t second = 0; second < 8; ++second) {
+    for (uint16_t second = 0; second < (some_stay || cold ? 8 : 3); ++second) {
       f.now = f.now + seconds(1);
       control.state.sequence = static_cast<uint16_t>(second + 2);
-      for (uint8_t i = 1; i <= (some_stay ? 5 : 1); ++i) {
+      for (uint8_t i = 1; i <= (cold ? 1 : 5); ++i) {
         f.receive(host(i), tokens[i - 1U], control);
       }
       f.seeder->advance(f.now);
@@ -195,9 +197,10 @@ TEST_CASE("v2 seeder: who asks comes before newcomers where many come and all gi
     return to_asker;
   };
   CHECK(got(30, false) == 3);  // four wait, and one of them went at once
-  CHECK(got(30, false, /*asks_last=*/true) == 4);
+  CHECK(got(30, false, /*asks_last=*/true) >= 3);
   CHECK(got(12, false) <= 1);
   CHECK(got(30, true) <= 1);
+  CHECK(got(30, false, false, /*cold=*/true) <= 1);  // nobody has much to give yet
 }
 
 TEST_CASE("v2 seeder: first chunks for newcomers are half of its line, and few wait") {
