@@ -44,16 +44,20 @@ struct Fixture {
   }
 
   void start(std::vector<wire::Contact> contacts = {}) {
-    peer->find_file(now, "f");
-    const auto join = out.last<wire::Join>(host(1)).value();
-    reply_token = join.reply_token;
-    name = join.name;
     wire::Admit admit;
-    admit.ticket = kTicket;
-    admit.epoch = kEpoch;
     admit.ask_manifest = true;
     admit.grant = 8;
     admit.contacts = std::move(contacts);
+    start("f", std::move(admit));
+  }
+  // JOIN, and its answer, to which the ticket is added.
+  void start(const std::string& path, wire::Admit admit) {
+    peer->find_file(now, path);
+    const auto join = out.last<wire::Join>(host(1)).value();
+    reply_token = join.reply_token;
+    name = join.name;
+    admit.ticket = kTicket;
+    admit.epoch = kEpoch;
     receive(host(1), reply_token, admit);
   }
   void load() {

@@ -178,19 +178,15 @@ TEST_CASE("v2 peer: so many contacts of one address, and none to itself") {
 
 TEST_CASE("v2 peer: who is only to confirm its address asks the seeder for nothing") {
   Fixture f;
-  f.peer->find_file(f.now, "f");
-  const auto join = f.out.last<wire::Join>(host(1)).value();
   wire::Admit admit;
-  admit.ticket = kTicket;
-  admit.epoch = kEpoch;
   admit.confirm = true;
   admit.farewell = 40;
   admit.contacts = {{host(3), 60}};
-  f.receive(host(1), join.reply_token, admit);
+  f.start("f", admit);
   CHECK(f.out.last<wire::Greet>(host(3)).value().path == "f");
   f.pass(milliseconds(290));
   CHECK_FALSE(f.out.last<wire::Greet>(host(1)).has_value());
-  CHECK(f.out.last<wire::Confirm>(host(1)).value().name == join.name);
+  CHECK(f.out.last<wire::Confirm>(host(1)).value().name == f.name);
   CHECK(f.out.count<wire::Confirm>() == 1);
 }
 
@@ -224,16 +220,12 @@ TEST_CASE("v2 peer: it tells whether strangers have reached it, and names those 
 TEST_CASE("v2 peer: of silent contacts a busy seeder is told as seldom as it asked for") {
   const auto told = [](uint8_t farewell) {
     Fixture f;
-    f.peer->find_file(f.now, "f");
-    const auto join = f.out.last<wire::Join>(host(1)).value();
     wire::Admit admit;
-    admit.ticket = kTicket;
-    admit.epoch = kEpoch;
     admit.farewell = farewell;
     for (uint8_t i = 0; i < 16; ++i) {
       admit.contacts.push_back({host(static_cast<uint8_t>(20 + i)), 60U + i});
     }
-    f.receive(host(1), join.reply_token, admit);
+    f.start("f", admit);
     f.seeder_token = f.answer_greet(host(1), kSeederToken);
     f.pass(milliseconds(400));
     return f.out.count<wire::Introduce>();

@@ -137,13 +137,9 @@ TEST_CASE("v2 peer: that there is no such file counts for the file that was aske
       "gr\xc3\xb6\xc3\x9f"
       "e.html";
   Fixture f;
-  f.peer->find_file(f.now, wanted);
-  f.reply_token = f.out.last<wire::Join>(host(1)).value().reply_token;
   wire::Admit admit;
-  admit.ticket = kTicket;
-  admit.epoch = kEpoch;
   admit.ask_manifest = true;
-  f.receive(host(1), f.reply_token, admit);
+  f.start(wanted, admit);
   const auto none = [&](std::string_view path) {
     const std::vector<uint8_t> bytes(path.begin(), path.end());
     f.receive(host(1), f.reply_token, wire::ManifestPart{0, 0, 0, bytes});
