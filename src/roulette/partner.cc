@@ -5,7 +5,7 @@
 namespace fb::roulette {
 namespace {
 
-uint16_t clock_of(Instant now) { return static_cast<uint16_t>(now.ns / 250'000); }
+uint16_t clock_of(Instant now) { return static_cast<uint16_t>(now.ns / kTradeClockTick.ns); }
 
 }  // namespace
 
@@ -16,7 +16,7 @@ void Partner::begin_anew() {
   sent.clear();
   wanted.clear();
   any_in = 0;
-  delay_base.reset();
+  way_there = way_here = {};
 }
 
 void Partner::fill(Instant now, wire::TradeState& state) {
@@ -38,10 +38,9 @@ bool Partner::hear(Instant now, const wire::TradeState& state, uint64_t sent_byt
     echoed = state.heard;
     // The least delay ever is the way itself; what is more than that waited in our line or in its
     // own.
-    if (!delay_base || static_cast<int16_t>(state.delay - *delay_base) < 0) {
-      delay_base = state.delay;
-    }
-    queueing = microseconds(250) * static_cast<uint16_t>(state.delay - *delay_base);
+    const auto piece = std::ranges::find(sent, state.heard, &SentPiece::sequence);
+    echoed_size = piece == sent.end() ? 0 : piece->size;
+    queueing = way_there.add(state.delay, echoed_size == 0);
     queueing_at = now;
   }
   const auto told = static_cast<uint32_t>(state.received - acknowledged) & 0xffffffU;
@@ -50,8 +49,11 @@ bool Partner::hear(Instant now, const wire::TradeState& state, uint64_t sent_byt
   room = state.room;
   tab = {uint64_t{state.tab} * 256};
   pushable = BlockBits::half(state.salt);
+  delivered = 0;
   std::erase_if(sent, [&](const SentPiece& s) {
-    return static_cast<int16_t>(state.heard - s.sequence) >= 0;
+    const bool told_of = static_cast<int16_t>(state.heard - s.sequence) >= 0;
+    if (told_of) delivered += s.size;
+    return told_of;
   });
   return true;
 }

@@ -3,13 +3,13 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/time.h"
 #include "content/object.h"
 #include "roulette/coded_set.h"
+#include "roulette/line_proof.h"
 #include "wire/message.h"
 
 namespace fb::roulette {
@@ -38,6 +38,7 @@ struct SentPiece {
   wire::ChunkName chunk;
   bool pushed = false;
   Instant at{};
+  uint64_t size = 0;  // with headers
 };
 
 // What a neighbour holds of one object, as far as known.
@@ -102,11 +103,15 @@ struct Partner {
   };
   std::vector<Awaited> awaits;  // at most kAwaitsMax
 
-  // One-way delay to it in quarter milliseconds, apart from the clocks' difference: the least that
-  // was seen, and how much more the latest was.
-  std::optional<uint16_t> delay_base;
+  // The way to it, as it tells: how much longer than the least the latest datagram was under way,
+  // and its size with headers when it was a piece, else 0.
+  WayDelays way_there;
   Duration queueing{};
   Instant queueing_at{};
+  uint64_t echoed_size = 0;
+  uint64_t delivered = 0;  // bytes of pieces, with headers, that the last hear() told of
+  // The way from it, likewise.
+  WayDelays way_here;
 
   View& view(content::FileId file) {
     for (View& v : views) {

@@ -1,4 +1,5 @@
-// What the lines of those who left lately gave, for those who come: the median of the last of them.
+// What the lines of those who left lately gave, for those who come: the lower quartile of the last of
+// them. Who has more finds out soon (LineProof); who has less fills its line before it can tell.
 #pragma once
 
 #include <algorithm>
@@ -17,12 +18,12 @@ class RecentRates {
     rates_.push_back(rate.code);
   }
   // Unknown before there is one.
-  [[nodiscard]] wire::RateCode median() const {
+  [[nodiscard]] wire::RateCode typical() const {
     if (rates_.empty()) return {};
     std::vector<uint8_t> sorted = rates_;
-    const auto middle = sorted.begin() + static_cast<ptrdiff_t>(sorted.size() / 2);
-    std::ranges::nth_element(sorted, middle);
-    return {*middle};
+    const auto quarter = sorted.begin() + static_cast<ptrdiff_t>(sorted.size() / 4);
+    std::ranges::nth_element(sorted, quarter);
+    return {*quarter};
   }
 
  private:

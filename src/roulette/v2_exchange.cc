@@ -104,7 +104,7 @@ bool V2Exchange::send(Instant now, Neighbour& neighbour, Lane lane, const wire::
   const bool sent = core_.send(now, lane, neighbour.endpoint, token, message);
   const uint64_t size = core_.accepted_bytes() - before;
   uplink_.on_sent(now, size);
-  estimate_.on_sent(size + kIpUdpHeaderBytes);
+  up_.on_sent(size + kIpUdpHeaderBytes);
   neighbour.partner->last_sent = now;
   return sent;
 }
@@ -174,7 +174,7 @@ void V2Exchange::advance(Instant now) {
 Instant V2Exchange::next_deadline() const { return std::min(next_tick_, next_give_); }
 
 void V2Exchange::tick(Instant now) {
-  if (const auto rate = estimate_.update(now)) uplink_.set_rate(now, *rate);
+  if (const auto rate = up_.update(now)) uplink_.set_rate(now, *rate);
   const bool busy = !downloads_.active().empty();
   next_tick_ = now + (busy ? kTick : kTick * 5);
   uint32_t riders = 0;
@@ -340,8 +340,8 @@ void V2Exchange::leave(Instant now, Duration lifetime) {
       static_cast<uint32_t>(std::clamp<int64_t>(lifetime.ns / 1'000'000, 0, UINT32_MAX));
   const wire::Bye bye{
       ms,
-      wire::RateCode::of(core_.config.uplink.limited() ? core_.config.uplink : estimate_.proved()),
-      wire::RateCode::of(down_seen_)};
+      wire::RateCode::of(core_.config.uplink.limited() ? core_.config.uplink : up_.proved()),
+      wire::RateCode::of(down_.seen())};
   while (!core_.neighbours().empty()) {
     Neighbour& neighbour = *core_.neighbours().back();
     const bool wanted = !neighbour.is_seeder || seeder_wants_word();

@@ -10,6 +10,7 @@
 #include <optional>
 #include <vector>
 
+#include "roulette/downlink_estimate.h"
 #include "roulette/exchange.h"
 #include "roulette/seeder_link.h"
 #include "roulette/ticket.h"
@@ -41,6 +42,7 @@ class V2Exchange final : public Exchange {
   // Who has not answered at all for so long has left, probably.
   static constexpr Duration kSilentAfter = milliseconds(250);
 
+  static constexpr uint64_t kPieceOverhead = 77;  // about: headers of IP, UDP and PIECE
   static constexpr size_t kManifestAsked = 2;  // contacts that are asked for it
   static constexpr Duration kTick = milliseconds(10);
   static constexpr Duration kUnansweredMax = milliseconds(800);  // a greeting
@@ -170,7 +172,6 @@ class V2Exchange final : public Exchange {
   [[nodiscard]] uint64_t lacking() const;
   [[nodiscard]] uint64_t to_be_paid() const;
   [[nodiscard]] uint32_t outstanding(Instant now) const;
-  void count_arrival(Instant now, uint64_t bytes);
 
   // Giving (v2_give.cc).
   void give(Instant now);
@@ -197,7 +198,8 @@ class V2Exchange final : public Exchange {
   std::vector<Early> early_;
   std::vector<NeighbourId> dead_;
   Uplink uplink_;
-  UplinkEstimate estimate_;
+  UplinkEstimate up_;
+  DownlinkEstimate down_;
   TicketKey ticket_key_;
   uint8_t epoch_ = 0;
   Instant epoch_at_{};
@@ -218,11 +220,6 @@ class V2Exchange final : public Exchange {
   uint32_t riders_ = 0;  // neighbours that took and did not give, the most at a time
   uint32_t repairs_ = 0;
   uint32_t chunks_since_repair_ = 0;
-  // Downlink: as assumed, and the most that came within a fifth of a second.
-  BitRate down_{}, down_seen_{};
-  uint32_t down_windows_ = 0;
-  Instant down_since_{};
-  uint64_t down_bytes_ = 0;
 };
 
 }  // namespace fb::roulette

@@ -244,7 +244,8 @@ bool V2Exchange::send_piece(Instant now, Neighbour& neighbour, Object& object,
   core_.stats.chunk_bytes_sent += held.length;
   core_.remember_trade(neighbour, object.id);
   partner.view(object.id).have.add(chunk);
-  partner.note_sent({message.state.sequence, object.id, chunk, pushed, now});
+  partner.note_sent(
+      {message.state.sequence, object.id, chunk, pushed, now, held.length + kPieceOverhead});
   return true;
 }
 

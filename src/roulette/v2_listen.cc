@@ -8,7 +8,6 @@ namespace fb::roulette {
 namespace {
 
 constexpr size_t kEarlyMax = 64;
-constexpr uint64_t kPieceOverhead = 77;  // about: headers of IP, UDP and PIECE
 
 }  // namespace
 
@@ -52,6 +51,7 @@ void V2Exchange::on_control(Instant now, Neighbour& from, const wire::TradeState
                             const std::vector<wire::Holding>& more) {
   Partner& partner = *from.partner;
   const bool fresh = read_state(now, from, state);
+  if (fresh) partner.way_here.add(partner.delay, true);
   partner.strikes = 0;
   partner.told_us = true;
   for (const wire::Holding& other : more) {
@@ -82,7 +82,11 @@ void V2Exchange::note_holding(Partner& partner, content::FileId file, const wire
 bool V2Exchange::read_state(Instant now, Neighbour& from, const wire::TradeState& state) {
   Partner& partner = *from.partner;
   if (!partner.hear(now, state, from.account.sent)) return false;
-  if (partner.queueing_at == now) estimate_.on_delay(partner.queueing);
+  up_.on_delivered(partner.delivered);
+  if (partner.queueing_at == now) {
+    up_.on_delay(partner.queueing);
+    if (partner.way_there.least_was_small()) up_.on_full(partner.echoed_size, partner.queueing);
+  }
   partner.reached = state.reached;
   read_wants(now, partner, state.file, state.wants);
   return true;
@@ -120,10 +124,14 @@ void V2Exchange::on_piece(Instant now, Neighbour& from, const wire::Piece& messa
     core_.stats.chunk_bytes_from_seeder += length;
     partner.grant = message.grant;
   }
-  read_state(now, from, message.state);
+  const uint64_t size = length + kPieceOverhead;
+  if (read_state(now, from, message.state)) {
+    const Duration beyond = partner.way_here.add(partner.delay, false);
+    if (partner.way_here.least_was_small()) down_.on_full(size, beyond);
+  }
   partner.strikes = 0;
   partner.last_data = now;
-  count_arrival(now, length + kPieceOverhead);
+  down_.on_arrival(now, size);
   View& view = partner.view(message.file());
   for (const wire::ChunkName chunk : message.news.span()) view.have.add(chunk);
   view.have.add(message.chunk);

@@ -27,11 +27,13 @@ void V2Exchange::on_admitted(Instant now, const wire::Message& message) {
     next_tick_ = now + kTick;
     if (!core_.config.uplink.limited()) {
       uplink_.set_rate(now, admit.up.code != 0 ? admit.up.rate() : kRateUnknown);
-      estimate_.begin(now, uplink_.rate(), admit.up.code != 0);
+      up_.begin(now, uplink_.rate(), admit.up.code != 0);
     }
-    down_ = core_.config.downlink.limited() ? core_.config.downlink
-            : admit.down.code != 0          ? admit.down.rate()
-                                            : kRateUnknown;
+    const bool certain = core_.config.downlink.limited();
+    down_.begin(certain                ? core_.config.downlink
+                : admit.down.code != 0 ? admit.down.rate()
+                                       : kRateUnknown,
+                certain);
   }
   contact_seeder(now, admit);
   make_way(now, admit.contacts.size());

@@ -25,8 +25,6 @@ constexpr uint32_t kEndgameExtra = 6;
 constexpr Duration kEndgameAge = milliseconds(400);
 constexpr size_t kOpenBlocksMax = 4;
 constexpr uint32_t kOpenTries = 16;
-constexpr Duration kDownWindow = milliseconds(200);
-constexpr uint32_t kDownWindowsMin = 4;
 
 }  // namespace
 
@@ -40,7 +38,7 @@ uint32_t V2Exchange::window() const {
     }
   }
   const uint64_t size = first == nullptr ? content::kChunkSizeDefault : first->geometry.chunk_size;
-  const uint64_t chunks = down_.bytes_in(v2.window).bytes / size;
+  const uint64_t chunks = down_.rate().bytes_in(v2.window).bytes / size;
   return std::max<uint32_t>(v2.window_min, static_cast<uint32_t>(std::min<uint64_t>(chunks, 4096)));
 }
 
@@ -444,21 +442,6 @@ void V2Exchange::endgame(Instant now) {
       }
     }
   }
-}
-
-// The downlink is what came at best; the cohort's median, until enough has come to tell.
-void V2Exchange::count_arrival(Instant now, uint64_t bytes) {
-  if (now - down_since_ > kDownWindow) {
-    const auto took = static_cast<uint64_t>((now - down_since_).ns);
-    if (down_since_ != Instant{}) {
-      down_seen_ = std::max(down_seen_, BitRate{down_bytes_ * 8'000'000'000U / took});
-    }
-    ++down_windows_;
-    down_since_ = now;
-    down_bytes_ = 0;
-    if (!core_.config.downlink.limited() && down_windows_ > kDownWindowsMin) down_ = down_seen_;
-  }
-  down_bytes_ += bytes;
 }
 
 }  // namespace fb::roulette

@@ -129,8 +129,8 @@ void V2Seeder::admit(Instant now) {
   message.epoch = epoch(now);
   message.polluted = desk_.polluted(now);
   message.wary = wary_;
-  message.up = up_rates_.median();
-  message.down = down_rates_.median();
+  message.up = up_rates_.typical();
+  message.down = down_rates_.typical();
   const uint64_t path = std::hash<std::string_view>{}(newcomer.path);
   message.ticket = make_ticket(own_key_, newcomer.endpoint.address, message.epoch, core_.name);
   const auto chosen = choose(now, path, newcomer.name, share.contacts);

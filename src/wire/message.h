@@ -214,7 +214,7 @@ struct Recommendation {
 };
 struct Bye {
   uint32_t lifetime_ms = 0;
-  // What the line gave each way, as far as known: the seeder tells newcomers the median.
+  // What the line gave each way, as far as known: the seeder tells newcomers the lower quartile.
   RateCode up{}, down{};
 };
 struct PathChallenge {
@@ -275,7 +275,7 @@ struct Admit {
   bool ask_manifest = false;          // of the seeder; otherwise the contacts have it
   uint8_t grant = 0;                  // chunks that may be asked of the seeder
   uint8_t farewell = 255;             // BYE to the seeder is wanted from farewell / 255 of all
-  RateCode up{}, down{};                  // the median of those who left lately
+  RateCode up{}, down{};                  // lower quartile of those who left lately
   std::vector<Contact> contacts;      // at most kContactsMax
   bool wary = false;                  // many take and do not give: lend little to strangers
   bool confirm = false;               // the ticket is for CONFIRM and not for GREET

@@ -137,17 +137,47 @@ TEST_CASE("queueing: what a delay is beyond the least that was seen, whatever th
   CHECK(here.queueing_at == kStart + milliseconds(50));
 }
 
+TEST_CASE("the echo of a piece is told from others, and what pieces have arrived is counted once") {
+  Partner here;
+  wire::TradeState ours;
+  auto state = state_of(0);
+  const auto hears_of = [&](uint16_t sequence) {
+    ++state.sequence;
+    state.heard = sequence;
+    REQUIRE(here.hear(kStart, state, 0));
+  };
+  for (uint16_t sequence = 1; sequence <= 4; ++sequence) {
+    here.fill(kStart, ours);
+    if (sequence > 1) here.note_sent({sequence, kFile, {0, 1}, false, kStart, 1000U + sequence});
+  }
+  hears_of(1);
+  CHECK(here.echoed_size == 0);
+  CHECK(here.delivered == 0);
+  CHECK(here.way_there.least_was_small());
+  hears_of(3);  // so the one before it has come too, or never will
+  CHECK(here.echoed_size == 1003);
+  CHECK(here.delivered == 1002 + 1003);
+  hears_of(3);
+  CHECK(here.delivered == 0);
+  state.delay -= 4;
+  hears_of(4);
+  CHECK(here.delivered == 1004);
+  CHECK_FALSE(here.way_there.least_was_small());  // a piece's was less
+  here.begin_anew();
+  CHECK_FALSE(here.way_there.any());
+}
+
 TEST_CASE("no queueing is read out of the echo of nothing") {
   Partner here;
   auto state = state_of(1);
   state.delay = 4711;
   REQUIRE(here.hear(kStart, state, 0));  // nothing was sent
-  CHECK_FALSE(here.delay_base);
+  CHECK_FALSE(here.way_there.any());
   wire::TradeState ours;
   here.fill(kStart, ours);
   state.sequence = 2;
   REQUIRE(here.hear(kStart, state, 0));  // and nothing of it has arrived
-  CHECK_FALSE(here.delay_base);
+  CHECK_FALSE(here.way_there.any());
 }
 
 TEST_CASE("a chunk is on its way until a later datagram was heard, and so many are remembered") {
