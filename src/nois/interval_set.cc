@@ -16,10 +16,6 @@ constexpr size_t kLevelsMax = 12;
 constexpr unsigned kBitsPerLevel = 2;
 constexpr uint64_t kLevelSeed = 0x464c415348424143U;
 
-constexpr auto longer_first = [](const Interval& a, const Interval& b) {
-  return a.length() != b.length() ? a.length() > b.length() : a.first < b.first;
-};
-
 // The ids of both, which must overlap.
 Interval common(const Interval& a, const Interval& b) {
   return {std::max(a.first, b.first), std::min(a.last, b.last)};
@@ -327,21 +323,10 @@ std::vector<Interval> IntervalSet::intervals() const {
 }
 
 std::vector<Interval> IntervalSet::top_intervals(size_t k) const {
-  std::vector<Interval> best;  // a heap with the one to be dropped first on top
-  if (k == 0) return best;
-  best.reserve(std::min(k, interval_count()));
-  for (Cursor at = begin(); !at.done(); ++at) {
-    if (best.size() == k) {
-      if (!longer_first(*at, best.front())) continue;
-      std::pop_heap(best.begin(), best.end(), longer_first);
-      best.back() = *at;
-    } else {
-      best.push_back(*at);
-    }
-    std::push_heap(best.begin(), best.end(), longer_first);
-  }
-  std::sort_heap(best.begin(), best.end(), longer_first);
-  return best;
+  if (k == 0) return {};
+  Longest longest(k);
+  for (Cursor at = begin(); !at.done(); ++at) longest.show(*at);
+  return longest.take();
 }
 
 std::vector<Interval> IntervalSet::within(Interval range) const {
@@ -371,22 +356,32 @@ void IntervalSet::add_missing_within(Interval range, std::vector<Interval>& out)
 
 std::vector<Interval> IntervalSet::difference(std::span<const Interval> other) const {
   std::vector<Interval> out;
-  std::vector<Interval> without(other.begin(), other.end());
-  std::sort(without.begin(), without.end());
-  auto cut = without.begin();
-  uint64_t behind = 0;  // every id in front of it lies in an interval of `other` or was handled
-  for (Cursor at = begin(); !at.done(); ++at) {
-    const Interval own = *at;
-    uint64_t next = std::max(uint64_t{own.first}, behind);
-    for (; cut != without.end() && cut->first <= own.last; ++cut) {
-      if (cut->first > cut->last) continue;
-      if (cut->first > next) out.push_back({static_cast<uint32_t>(next), cut->first - 1});
-      behind = std::max(behind, uint64_t{cut->last} + 1);
-      next = std::max(next, behind);
-    }
-    if (next <= own.last) out.push_back({static_cast<uint32_t>(next), own.last});
-  }
+  Subtraction left(other, out);
+  for (Cursor at = begin(); !at.done(); ++at) left.show(*at);
   return out;
+}
+
+std::optional<uint32_t> IntervalSet::random_missing(std::span<const Interval> offered,
+                                                    Rng& rng) const {
+  uint64_t total = 0;
+  for (const Interval& range : offered) total += range.length() - count_in(range);
+  if (total == 0) return {};
+  uint64_t left = rng.below(total);
+  for (const Interval& range : offered) {
+    uint64_t next = range.first;
+    // What is missing in front of `end` is skipped, or has the id.
+    const auto lies_before = [&](uint64_t end) {
+      if (end > next && left < end - next) return true;
+      if (end > next) left -= end - next;
+      return false;
+    };
+    for (Cursor at = search(range.first); !at.done() && at->first <= range.last; ++at) {
+      if (lies_before(at->first)) return static_cast<uint32_t>(next + left);
+      next = uint64_t{at->last} + 1;
+    }
+    if (lies_before(uint64_t{range.last} + 1)) return static_cast<uint32_t>(next + left);
+  }
+  return {};
 }
 
 bool IntervalSet::operator==(const IntervalSet& other) const {
@@ -396,18 +391,6 @@ bool IntervalSet::operator==(const IntervalSet& other) const {
     if (*a != *b) return false;
   }
   return true;
-}
-
-std::optional<uint32_t> random_id(std::span<const Interval> intervals, Rng& rng) {
-  uint64_t total = 0;
-  for (const Interval& interval : intervals) total += interval.length();
-  if (total == 0) return {};
-  uint64_t left = rng.below(total);
-  for (const Interval& interval : intervals) {
-    if (left < interval.length()) return static_cast<uint32_t>(interval.first + left);
-    left -= interval.length();
-  }
-  return {};
 }
 
 }  // namespace fb::nois

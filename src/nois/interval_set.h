@@ -14,25 +14,15 @@
 // in the array and about 32 in the skiplist. Sets copy deeply; a set that was moved from is empty.
 #pragma once
 
-#include <compare>
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <span>
 #include <vector>
 
-#include "base/rng.h"
+#include "nois/interval.h"
 
 namespace fb::nois {
-
-// Chunk ids first to last, both inside.
-struct Interval {
-  uint32_t first = 0;
-  uint32_t last = 0;
-
-  [[nodiscard]] constexpr uint64_t length() const { return uint64_t{last} - first + 1; }
-  auto operator<=>(const Interval&) const = default;
-};
 
 class IntervalSet {
  public:
@@ -72,6 +62,10 @@ class IntervalSet {
   // What this set holds and `other` (any order, may overlap) does not, in ascending order. An
   // interval of `other` whose first exceeds its last is skipped, since it may come from a peer.
   [[nodiscard]] std::vector<Interval> difference(std::span<const Interval> other) const;
+  // A uniformly random id out of `offered` (which must not overlap) that is not held; none when all
+  // are.
+  [[nodiscard]] std::optional<uint32_t> random_missing(std::span<const Interval> offered,
+                                                       Rng& rng) const;
 
   bool operator==(const IntervalSet& other) const;
 
@@ -89,8 +83,5 @@ class IntervalSet {
   std::vector<Interval> flat_;  // empty while there is a list
   std::unique_ptr<List> list_;
 };
-
-// A uniformly random id out of `intervals` (which must not overlap); none when there is none.
-std::optional<uint32_t> random_id(std::span<const Interval> intervals, Rng& rng);
 
 }  // namespace fb::nois

@@ -3,114 +3,20 @@
 
 #include <algorithm>
 #include <cstdlib>
-#include <set>
-#include <span>
 #include <string>
 #include <utility>
 
 #include "catch.h"
+#include "model.h"
 
 namespace fb::nois {
 namespace {
 
-constexpr uint32_t kLastId = 0xffffffff;
-
-// A model of ids 0 to kWindow - 1, which is laid at the start or at the end of all ids, so that
-// both edges are met.
-constexpr uint32_t kWindow = 160;
-
-class Model {
- public:
-  explicit Model(uint32_t base) : base_(base) {}
-
-  uint64_t insert(Interval range) {
-    uint64_t added = 0;
-    for (uint64_t id = range.first; id <= range.last; ++id) {
-      added += ids_.insert(id).second ? 1U : 0U;
-    }
-    return added;
-  }
-  uint64_t erase(Interval range) {
-    uint64_t removed = 0;
-    for (uint64_t id = range.first; id <= range.last; ++id) removed += ids_.erase(id);
-    return removed;
-  }
-  void clear() { ids_.clear(); }
-  [[nodiscard]] bool contains(uint32_t id) const { return ids_.contains(id); }
-  [[nodiscard]] uint64_t count() const { return ids_.size(); }
-  // The runs of ids in `range` for which `wanted` holds.
-  template <typename Wanted>
-  [[nodiscard]] std::vector<Interval> runs(Interval range, Wanted wanted) const {
-    std::vector<Interval> out;
-    for (uint64_t id = range.first; id <= range.last; ++id) {
-      const auto narrow = static_cast<uint32_t>(id);
-      if (!wanted(narrow)) continue;
-      if (!out.empty() && out.back().last + uint64_t{1} == id) {
-        out.back().last = narrow;
-      } else {
-        out.push_back({narrow, narrow});
-      }
-    }
-    return out;
-  }
-  [[nodiscard]] std::vector<Interval> held(Interval range) const {
-    return runs(range, [this](uint32_t id) { return contains(id); });
-  }
-  [[nodiscard]] std::vector<Interval> missing(Interval range) const {
-    return runs(range, [this](uint32_t id) { return !contains(id); });
-  }
-  [[nodiscard]] Interval window() const { return {base_, base_ + (kWindow - 1)}; }
-
- private:
-  uint32_t base_;
-  std::set<uint64_t> ids_;
-};
-
-Interval random_range(const Model& model, Rng& rng) {
-  // Mostly short ranges, so that many intervals come to be.
-  const uint64_t length = rng.below(4) == 0 ? rng.below(kWindow) : rng.below(6);
-  const uint64_t first = model.window().first + rng.below(kWindow);
-  return {static_cast<uint32_t>(first),
-          static_cast<uint32_t>(std::min<uint64_t>(first + length, model.window().last))};
-}
-
-void check_same(const IntervalSet& set, const Model& model, Rng& rng) {
-  const auto held = model.held(model.window());
-  REQUIRE(set.count() == model.count());
-  REQUIRE(set.empty() == (model.count() == 0));
-  REQUIRE(set.intervals() == held);
-  REQUIRE(set.interval_count() == held.size());
-
-  const Interval range = random_range(model, rng);
-  REQUIRE(set.contains(range.first) == model.contains(range.first));
-  const auto inside = model.held(range);
-  REQUIRE(set.within(range) == inside);
-  REQUIRE(set.missing_within(range) == model.missing(range));
-  auto added = held;
-  set.add_missing_within(range, added);
-  REQUIRE(added.size() == held.size() + model.missing(range).size());
-  REQUIRE(std::ranges::equal(held, std::span(added).first(held.size())));
-  uint64_t inside_count = 0;
-  for (const Interval& interval : inside) inside_count += interval.length();
-  REQUIRE(set.count_in(range) == inside_count);
-
-  auto longest = held;
-  std::sort(longest.begin(), longest.end(), [](const Interval& a, const Interval& b) {
-    return std::pair(b.length(), uint64_t{a.first}) < std::pair(a.length(), uint64_t{b.first});
-  });
-  const size_t k = rng.below(12);
-  longest.resize(std::min(k, longest.size()));
-  REQUIRE(set.top_intervals(k) == longest);
-
-  std::vector<Interval> other(rng.below(8));
-  for (Interval& interval : other) interval = random_range(model, rng);
-  const auto left = model.runs(model.window(), [&](uint32_t id) {
-    return model.contains(id) && std::none_of(other.begin(), other.end(), [id](const Interval& i) {
-             return i.first <= id && id <= i.last;
-           });
-  });
-  REQUIRE(set.difference(other) == left);
-}
+using test::check_same;
+using test::kLastId;
+using test::kWindow;
+using test::Model;
+using test::random_range;
 
 void run_model(uint64_t seed, uint32_t base, int steps) {
   INFO("seed " << seed << "; replay: FLASHBACK_SEED=" << seed << " test_nois \"*model*\"");
@@ -152,6 +58,7 @@ void run_model(uint64_t seed, uint32_t base, int steps) {
         REQUIRE(set.insert(range) == model.insert(range));
     }
     check_same(set, model, rng);
+    REQUIRE(set.interval_count() == model.held(model.window()).size());
   }
   // The same ids in another order make the same set.
   IntervalSet again;
@@ -223,6 +130,19 @@ TEST_CASE("interval set with many intervals stays quick") {
   REQUIRE(set.interval_count() == kCount);
   REQUIRE(set.insert({0, 2 * kCount}) == kCount + 1);
   REQUIRE(set.interval_count() == 1);
+}
+
+TEST_CASE("a missing id is drawn as often as every other, in either form") {
+  IntervalSet list;
+  test::check_random_missing_is_uniform(list, 20261126);
+  IntervalSet flat;
+  flat.insert({12, 209});
+  REQUIRE(flat.interval_count() == 1);
+  Rng rng(1);
+  for (int i = 0; i < 100; ++i) {
+    const auto id = flat.random_missing(std::vector<Interval>{{0, 300}}, rng);
+    REQUIRE((*id < 12 || *id > 209));
+  }
 }
 
 TEST_CASE("random id is uniform over ids, not over intervals") {
