@@ -68,6 +68,14 @@ ExitCode run(const std::string& called, const std::vector<std::string>& argument
 }  // namespace
 
 int main(int argc, char** argv) {
+#if defined(__x86_64__)
+  // What the whole program is compiled for (meson.build).
+  if (!__builtin_cpu_supports("popcnt") || !__builtin_cpu_supports("sse4.2")) {
+    std::fputs("flashback: this build needs a processor with POPCNT and SSE4.2 (x86-64-v2)\n",
+               stderr);
+    return static_cast<int>(ExitCode::kLocal);
+  }
+#endif
   // A reader that went away is an error of the write, not the end of us.
   std::signal(SIGPIPE, SIG_IGN);
   try {

@@ -19,7 +19,10 @@ ChunkStore::ChunkStore(ObjectInfo info, std::unique_ptr<Storage> storage, Coding
       id_count_(coding == Coding::kNone ? source_count_ : geometry().coded_count()),
       storage_(std::move(storage)),
       coding_(coding),
-      repair_(std::move(repair)) {
+      repair_(std::move(repair)),
+      held_(id_count_),
+      verified_(source_count_),
+      checked_(id_count_) {
   FB_CHECK(info_.hashes.size() == geometry().metachunk_count());
   FB_CHECK(storage_ != nullptr);
   if (coding_ == Coding::kNone || repair_ != nullptr || geometry().length == 0) return;

@@ -30,7 +30,10 @@
 // Verification reads the bytes back from the storage, in pieces. Once the storage has failed, no
 // further chunk is taken and nothing is judged: its content is not known any more.
 //
-// Thread safety: one thread at a time.
+// Thread safety: one thread changes it. Any thread may ask at any time, without a lock, what is
+// held(), verified(), checked() or complete(), and may read_verified(): bytes are written before
+// their chunks are told of, and those of verified MetaChunks never change again. That goes for
+// storages whose reads may run beside writes elsewhere in them (storage.h).
 #pragma once
 
 #include <cstdint>
@@ -42,7 +45,7 @@
 
 #include "content/object.h"
 #include "content/storage.h"
-#include "nois/interval_set.h"
+#include "nois/atomic_set.h"
 
 namespace fb::content {
 
@@ -103,9 +106,9 @@ class ChunkStore {
   [[nodiscard]] const Geometry& geometry() const { return info_.geometry; }
   [[nodiscard]] Coding coding() const { return coding_; }
   // Chunks held, verified or not: what a peer need not ask for.
-  [[nodiscard]] const nois::IntervalSet& held() const { return held_; }
+  [[nodiscard]] const nois::AtomicSet& held() const { return held_; }
   // Source chunks of verified MetaChunks only: what a peer may pass on and show.
-  [[nodiscard]] const nois::IntervalSet& verified() const { return verified_; }
+  [[nodiscard]] const nois::AtomicSet& verified() const { return verified_; }
   [[nodiscard]] bool complete() const;
   [[nodiscard]] bool metachunk_verified(uint32_t metachunk) const;
   // MetaChunks that failed while mixed: ask one sender for all of its chunks. Rare and few.
@@ -122,7 +125,7 @@ class ChunkStore {
   void forget_digest(uint32_t chunk) { digests_.erase(chunk); }
   // Chunks that are verified, or held and fit their digest, or repair chunks of a block that is
   // verified whole: what a peer may pass on where somebody pollutes.
-  [[nodiscard]] const nois::IntervalSet& checked() const { return checked_; }
+  [[nodiscard]] const nois::AtomicSet& checked() const { return checked_; }
 
   // Gives up what is held of an unverified MetaChunk, so that it can be fetched whole from another
   // sender. Returns whose bytes those were.
@@ -201,9 +204,9 @@ class ChunkStore {
   std::unique_ptr<Storage> storage_;
   Coding coding_ = Coding::kNone;
   std::unique_ptr<Storage> repair_;  // with coding
-  nois::IntervalSet held_;
-  nois::IntervalSet verified_;
-  nois::IntervalSet checked_;
+  nois::AtomicSet held_;
+  nois::AtomicSet verified_;
+  nois::AtomicSet checked_;
   std::unordered_map<uint32_t, uint64_t> digests_;  // by chunk; looked up only
   // Senders of the chunks of each incomplete MetaChunk.
   std::unordered_map<uint32_t, std::vector<std::optional<SenderId>>> partial_;

@@ -32,7 +32,7 @@ void ChunkStore::try_block(uint32_t block, Result& result) {
     return;
   }
   const bool was_spoilt = spoilt(block);
-  const nois::IntervalSet& usable = was_spoilt ? checked_ : held_;
+  const nois::AtomicSet& usable = was_spoilt ? checked_ : held_;
   if (usable.count_in(sources) + usable.count_in(repairs) < sources.length()) return;
   auto decoded = recall(block);
   if (!decoded) decoded = decode(block);
@@ -87,7 +87,7 @@ std::optional<ChunkStore::Decoded> ChunkStore::recall(uint32_t block) {
 
 // The block from any of its chunks that suffice. Nothing when the medium failed.
 std::optional<ChunkStore::Decoded> ChunkStore::decode(uint32_t block) {
-  const nois::IntervalSet& usable = spoilt(block) ? checked_ : held_;
+  const nois::AtomicSet& usable = spoilt(block) ? checked_ : held_;
   const nois::Interval sources = geometry().source_chunks_of(block);
   const nois::Interval repairs = geometry().repair_chunks_of(block);
   const size_t size = geometry().chunk_size;

@@ -8,7 +8,8 @@
 
 namespace fb::content {
 
-// One thread at a time. Offsets and lengths stay within the size given at creation.
+// One thread changes it. Others may read() meanwhile what nobody writes, but for PieceStorage,
+// which is for one thread alone. Offsets and lengths stay within the size given at creation.
 class Storage {
  public:
   virtual ~Storage() = default;

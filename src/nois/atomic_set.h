@@ -23,7 +23,8 @@
 //   1. no bit at or beyond capacity() is ever set;
 //   2. the summary bit of a word is set before any bit of the word is, and is never cleared: a word
 //      whose summary bit is clear has held nothing yet;
-//   3. a page's count is the number of its bits whenever no call is under way.
+//   3. a page's count, which only sets of several pages keep, is the number of its bits whenever no
+//      call is under way.
 // Reclamation: a page, once it is there, stays until the set is destroyed, so nobody ever holds one
 // that is freed. Memory is at most capacity / 7 bytes; a set that has held nothing has no page.
 #pragma once
@@ -91,6 +92,9 @@ class BasicAtomicSet {
   [[nodiscard]] std::optional<uint32_t> random_missing(std::span<const Interval> offered,
                                                        Rng& rng) const;
 
+  // The same ids, whatever the capacities.
+  bool operator==(const BasicAtomicSet& other) const { return intervals() == other.intervals(); }
+
  private:
   static constexpr uint32_t kPageWords = 64;
   static constexpr uint32_t kPageIds = kPageWords * 64;
@@ -122,7 +126,7 @@ class BasicAtomicSet {
   template <typename Visit>
   void visit_intervals(Interval range, Visit&& visit) const;
   [[nodiscard]] std::optional<Interval> clip(Interval range) const;
-  [[nodiscard]] std::optional<uint32_t> missing_at(Interval range, uint64_t place) const;
+  [[nodiscard]] std::optional<uint32_t> missing_at(Interval range, uint64_t& place) const;
 
   uint64_t capacity_;
   Atomic<Page*> only_{nullptr};                 // with one page

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <new>
 
 #include "base/check.h"
@@ -23,9 +24,7 @@ template <typename Visit>
 class RunJoiner {
  public:
   explicit RunJoiner(Visit& visit) : visit_(visit) {}
-  ~RunJoiner() {
-    if (end_ > first_) report();
-  }
+  ~RunJoiner() { finish(); }
   void add(uint64_t number, uint64_t bits) {
     const uint64_t base = number * 64;
     while (bits != 0) {
@@ -39,6 +38,12 @@ class RunJoiner {
       if (start + length == 64) return;
       bits &= ~uint64_t{0} << (start + length);
     }
+  }
+
+  // What is left is told, once.
+  void finish() {
+    if (end_ > first_) report();
+    end_ = first_;
   }
 
  private:
@@ -60,6 +65,40 @@ inline bool has_longer_run(uint64_t bits, uint64_t length) {
     left -= s;
   }
   return bits != 0;
+}
+
+// Makes every run of ones one shorter, at its end, and returns how many are left. Word i follows
+// word i - 1.
+inline size_t shorten_runs(std::span<const uint64_t> words, uint64_t* out) {
+  size_t runs = 0;
+  uint64_t before = 0;
+  for (size_t i = 0; i < words.size(); ++i) {
+    const uint64_t next = i + 1 < words.size() ? words[i + 1] : 0;
+    const uint64_t left = words[i] & (words[i] >> 1 | next << 63);
+    runs += static_cast<size_t>(std::popcount(left & ~(left << 1 | before >> 63)));
+    out[i] = before = left;
+  }
+  return runs;
+}
+
+// The longest runs of a few words, without taking most of the others apart: all runs are shortened
+// together for as long as k of them are left. Uses up `words`.
+inline std::vector<Interval> longest_runs(std::span<uint64_t> words, size_t k) {
+  constexpr uint32_t kShortenMost = 48;  // longer ones are few anyway
+  __attribute__((uninitialized)) std::array<uint64_t, 64> spare;
+  uint64_t* now = words.data();
+  uint64_t* next = spare.data();
+  uint32_t gone = 0;
+  while (gone < kShortenMost && shorten_runs({now, words.size()}, next) >= k) {
+    std::swap(now, next);
+    ++gone;
+  }
+  Longest longest(k);
+  const auto show = [&](Interval left) { longest.show({left.first, left.last + gone}); };
+  RunJoiner joiner(show);
+  for (size_t i = 0; i < words.size(); ++i) joiner.add(i, now[i]);
+  joiner.finish();
+  return longest.take();
 }
 
 }  // namespace detail
@@ -103,8 +142,9 @@ uint64_t BasicAtomicSet<Atomic>::insert(Interval range) {
   for (uint64_t number = range.first / 64; number <= range.last / 64; ++number) {
     const uint64_t mask = detail::mask_of(range, number);
     Page& page = need_page(static_cast<uint32_t>(number / kPageWords));
-    // First, so that nobody finds a bit in a word that enumerations pass over (invariant 2). Relaxed
-    // is enough: the bit stays for ever, and whoever sees the word's bit sees this one by coherence.
+    // First, so that nobody finds a bit in a word that enumerations pass over (invariant 2).
+    // Relaxed is enough: the bit stays for ever, and whoever sees the word's bit sees this one by
+    // coherence.
     const uint64_t bit = uint64_t{1} << (number % kPageWords);
     if ((page.summary.load(std::memory_order_relaxed) & bit) == 0) {
       page.summary.fetch_or(bit, std::memory_order_relaxed);
@@ -115,7 +155,7 @@ uint64_t BasicAtomicSet<Atomic>::insert(Interval range) {
         page.words()[number % kPageWords].fetch_or(mask, std::memory_order_acq_rel);
     const int fresh = std::popcount(mask & ~old);
     // Relaxed: nobody concludes anything from a count about other memory.
-    if (fresh != 0) page.count.fetch_add(fresh, std::memory_order_relaxed);
+    if (fresh != 0 && directory_) page.count.fetch_add(fresh, std::memory_order_relaxed);
     added += static_cast<uint64_t>(fresh);
   }
   return added;
@@ -126,7 +166,8 @@ uint64_t BasicAtomicSet<Atomic>::erase(Interval range) {
   FB_CHECK(range.first <= range.last && range.last < capacity_);
   uint64_t removed = 0;
   for (uint64_t number = range.first / 64; number <= range.last / 64; ++number) {
-    Page* const page = slot(static_cast<uint32_t>(number / kPageWords)).load(std::memory_order_acquire);
+    Page* const page =
+        slot(static_cast<uint32_t>(number / kPageWords)).load(std::memory_order_acquire);
     if (page == nullptr) {
       number |= kPageWords - 1;  // on to the next page
       continue;
@@ -137,7 +178,7 @@ uint64_t BasicAtomicSet<Atomic>::erase(Interval range) {
     const uint64_t old =
         page->words()[number % kPageWords].fetch_and(~mask, std::memory_order_acq_rel);
     const int gone = std::popcount(mask & old);
-    if (gone != 0) page->count.fetch_sub(gone, std::memory_order_relaxed);
+    if (gone != 0 && directory_) page->count.fetch_sub(gone, std::memory_order_relaxed);
     removed += static_cast<uint64_t>(gone);
   }
   return removed;
@@ -149,8 +190,8 @@ uint64_t BasicAtomicSet<Atomic>::word(uint64_t number) const {
   return page == nullptr ? 0 : page->words()[number % kPageWords].load(std::memory_order_acquire);
 }
 
-// Calls visit(number, bits) for each word that has ids of `range`, which lies below the capacity, in
-// ascending order.
+// Calls visit(number, bits) for each word that has ids of `range`, which lies below the capacity,
+// in ascending order.
 template <template <typename> class Atomic>
 template <typename Visit>
 void BasicAtomicSet<Atomic>::visit_words(Interval range, Visit&& visit) const {
@@ -161,7 +202,7 @@ void BasicAtomicSet<Atomic>::visit_words(Interval range, Visit&& visit) const {
     if (page != nullptr) {
       // Acquires nothing that the words themselves do not give.
       uint64_t left = page->summary.load(std::memory_order_relaxed) >> (number % kPageWords)
-                                                                    << (number % kPageWords);
+                                                                           << (number % kPageWords);
       for (; left != 0; left &= left - 1) {
         const uint64_t at = begin + static_cast<uint64_t>(std::countr_zero(left));
         if (at > last) return;
@@ -192,6 +233,9 @@ std::optional<Interval> BasicAtomicSet<Atomic>::clip(Interval range) const {
 
 template <template <typename> class Atomic>
 uint64_t BasicAtomicSet<Atomic>::count() const {
+  if (capacity_ == 0) return 0;
+  // A page is counted as quickly as a count is kept.
+  if (!directory_) return count_in({0, static_cast<uint32_t>(capacity_ - 1)});
   int64_t total = 0;
   for (uint32_t page = 0; page < page_count(); ++page) {
     const Page* there = page_at(page);
@@ -202,11 +246,18 @@ uint64_t BasicAtomicSet<Atomic>::count() const {
 
 template <template <typename> class Atomic>
 uint64_t BasicAtomicSet<Atomic>::count_in(Interval range) const {
+  const auto inside = clip(range);
+  if (!inside) return 0;
   uint64_t out = 0;
-  if (const auto inside = clip(range)) {
-    visit_words(*inside, [&out](uint64_t, uint64_t bits) {
-      out += static_cast<uint64_t>(std::popcount(bits));
-    });
+  const uint64_t last = inside->last / 64;
+  for (uint64_t number = inside->first / 64; number <= last; ++number) {
+    const Page* page = page_at(static_cast<uint32_t>(number / kPageWords));
+    if (page == nullptr) {
+      number |= kPageWords - 1;
+      continue;
+    }
+    const uint64_t bits = page->words()[number % kPageWords].load(std::memory_order_acquire);
+    out += static_cast<uint64_t>(std::popcount(bits & detail::mask_of(*inside, number)));
   }
   return out;
 }
@@ -217,10 +268,21 @@ std::vector<Interval> BasicAtomicSet<Atomic>::intervals() const {
                         : within({0, static_cast<uint32_t>(capacity_ - 1)});
 }
 
-// Most words have no run that is long enough, and that is seen without taking them apart.
+// In a large set most words have no run that is long enough, and that is seen without taking them
+// apart.
 template <template <typename> class Atomic>
 std::vector<Interval> BasicAtomicSet<Atomic>::top_intervals(size_t k) const {
   if (k == 0 || capacity_ == 0) return {};
+  if (!directory_) {
+    __attribute__((uninitialized)) std::array<uint64_t, kPageWords> words;
+    const size_t count = (capacity_ + 63) / 64;
+    const Page* page = page_at(0);
+    if (page == nullptr) return {};
+    for (size_t i = 0; i < count; ++i) {
+      words[i] = page->words()[i].load(std::memory_order_acquire);
+    }
+    return detail::longest_runs(std::span(words).first(count), k);
+  }
   Longest longest(k);
   uint64_t first = 0, end = 0;  // the run that reaches up to the end of the last word
   const auto close = [&] {
@@ -294,29 +356,35 @@ std::vector<Interval> BasicAtomicSet<Atomic>::difference(std::span<const Interva
 
 template <template <typename> class Atomic>
 std::optional<uint32_t> BasicAtomicSet<Atomic>::random_missing(std::span<const Interval> offered,
-                                                  Rng& rng) const {
+                                                               Rng& rng) const {
   // Others may insert between counting and finding; then it is tried again.
   constexpr int kTries = 3;
+  constexpr size_t kCounted = 16;  // ranges whose counts are remembered
   for (int i = 0; i < kTries; ++i) {
     uint64_t total = 0;
-    for (const Interval& range : offered) total += range.length() - count_in(range);
+    __attribute__((uninitialized)) std::array<uint64_t, kCounted> missing;
+    for (size_t at = 0; at < offered.size(); ++at) {
+      const uint64_t here = offered[at].length() - count_in(offered[at]);
+      if (at < kCounted) missing[at] = here;
+      total += here;
+    }
     if (total == 0) return {};
     uint64_t place = rng.below(total);
-    for (const Interval& range : offered) {
-      const uint64_t here = range.length() - count_in(range);
-      if (place < here) {
-        if (const auto found = missing_at(range, place)) return found;
-        break;
+    for (size_t at = 0; at < offered.size(); ++at) {
+      if (at < kCounted && place >= missing[at]) {
+        place -= missing[at];
+      } else if (const auto found = missing_at(offered[at], place)) {
+        return found;
       }
-      place -= here;
     }
   }
   return {};
 }
 
-// The missing id of `range` that `place` others come before; none when there are not so many.
+// The missing id of `range` that `place` others come before. When there are not so many: none, and
+// `place` is less by as many as there are.
 template <template <typename> class Atomic>
-std::optional<uint32_t> BasicAtomicSet<Atomic>::missing_at(Interval range, uint64_t place) const {
+std::optional<uint32_t> BasicAtomicSet<Atomic>::missing_at(Interval range, uint64_t& place) const {
   uint64_t next = range.first;
   for (; next <= range.last && next < capacity_; next = (next / 64 + 1) * 64) {
     const uint64_t number = next / 64;
@@ -331,8 +399,9 @@ std::optional<uint32_t> BasicAtomicSet<Atomic>::missing_at(Interval range, uint6
     return static_cast<uint32_t>(number * 64 + static_cast<uint64_t>(std::countr_zero(missing)));
   }
   next = std::max<uint64_t>(range.first, capacity_);
-  if (next + place > range.last) return {};
-  return static_cast<uint32_t>(next + place);
+  if (next + place <= range.last) return static_cast<uint32_t>(next + place);
+  if (next <= range.last) place -= uint64_t{range.last} - next + 1;
+  return {};
 }
 
 }  // namespace fb::nois

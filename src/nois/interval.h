@@ -26,38 +26,31 @@ struct Interval {
 std::optional<uint32_t> random_id(std::span<const Interval> intervals, Rng& rng);
 
 // Keeps the `k` longest of the intervals that are shown to it, which must come in ascending order:
-// of equals the earlier stays.
+// of equals the earlier stays. They lie in order, the longest first: few are asked for, and most of
+// what is shown is too short.
 class Longest {
  public:
-  explicit Longest(size_t k) : k_(k) {}
+  // Requires k > 0.
+  explicit Longest(size_t k) : k_(k) { best_.reserve(std::min<size_t>(k, 16)); }
 
   // Only what is longer than this is kept.
   [[nodiscard]] uint64_t bar() const { return bar_; }
   void show(Interval interval) {
-    if (best_.size() == k_) {
-      if (interval.length() <= bar_) return;
-      std::pop_heap(best_.begin(), best_.end(), longer_first);
-      best_.back() = interval;
-    } else {
-      if (best_.empty()) best_.reserve(std::min<size_t>(k_, 16));
-      best_.push_back(interval);
-    }
-    std::push_heap(best_.begin(), best_.end(), longer_first);
-    if (best_.size() == k_) bar_ = best_.front().length();
+    const uint64_t length = interval.length();
+    if (length <= bar_) return;
+    if (best_.size() < k_) best_.push_back(interval);
+    size_t at = best_.size() - 1;
+    for (; at > 0 && best_[at - 1].length() < length; --at) best_[at] = best_[at - 1];
+    best_[at] = interval;
+    if (best_.size() == k_) bar_ = best_.back().length();
   }
   // Longest first, ties by lower first id.
-  [[nodiscard]] std::vector<Interval> take() {
-    std::sort_heap(best_.begin(), best_.end(), longer_first);
-    return std::move(best_);
-  }
+  [[nodiscard]] std::vector<Interval> take() { return std::move(best_); }
 
  private:
-  static bool longer_first(const Interval& a, const Interval& b) {
-    return a.length() != b.length() ? a.length() > b.length() : a.first < b.first;
-  }
   size_t k_;
   uint64_t bar_ = 0;
-  std::vector<Interval> best_;  // a heap with the one to be dropped first on top
+  std::vector<Interval> best_;
 };
 
 // What is left of the intervals that are shown to it, in ascending order, without those of `other`:

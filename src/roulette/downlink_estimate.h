@@ -1,6 +1,6 @@
 // What the downlink carries: how much is asked for at a time depends on it. It begins with what
-// others of late had (ADMIT), is raised by what single datagrams prove (LineProof), and is what came
-// at best once enough has come to tell. One thread at a time.
+// others of late had (ADMIT), is raised by what single datagrams prove (LineProof), and is what
+// came at best once enough has come to tell. One thread at a time.
 #pragma once
 
 #include <algorithm>

@@ -67,9 +67,15 @@ class Trial {
   void note(Kind kind, uint32_t id) {
     Call call{kind, id, false, clock_++, 0};
     switch (kind) {
-      case Kind::kInsert: call.result = set_->insert({id, id}) == 1; break;
-      case Kind::kErase: call.result = set_->erase({id, id}) == 1; break;
-      case Kind::kContains: call.result = set_->contains(id); break;
+      case Kind::kInsert:
+        call.result = set_->insert({id, id}) == 1;
+        break;
+      case Kind::kErase:
+        call.result = set_->erase({id, id}) == 1;
+        break;
+      case Kind::kContains:
+        call.result = set_->contains(id);
+        break;
     }
     call.ended = clock_++;
     calls_[id].push_back(call);
@@ -125,12 +131,14 @@ TEST_CASE("all orders are tried, once each") {
   };
   const auto run = [&](uint32_t switches_max) {
     seen.clear();
-    const size_t orders = Interleavings(switches_max).run(
-        [&] {
-          order.clear();
-          return std::vector<std::function<void()>>{two_steps('a'), two_steps('b')};
-        },
-        [&] { seen.push_back(order); });
+    const size_t orders =
+        Interleavings(switches_max)
+            .run(
+                [&] {
+                  order.clear();
+                  return std::vector<std::function<void()>>{two_steps('a'), two_steps('b')};
+                },
+                [&] { seen.push_back(order); });
     CHECK(orders == seen.size());
     std::ranges::sort(seen);
     seen.erase(std::unique(seen.begin(), seen.end()), seen.end());
@@ -142,11 +150,11 @@ TEST_CASE("all orders are tried, once each") {
 
 TEST_CASE("atomic set: two threads in every order") {
   const std::vector<std::pair<std::vector<uint32_t>, std::vector<Program>>> trials{
-      {{}, {{"+70", "*"}, {"+71", "*"}}},        // a new page, one word
-      {{}, {{"+70", "*"}, {"+200", "*"}}},       // two words of a new page
-      {{}, {{"+70", "*"}, {"+70", "*"}}},        // the same id
+      {{}, {{"+70", "*"}, {"+71", "*"}}},   // a new page, one word
+      {{}, {{"+70", "*"}, {"+200", "*"}}},  // two words of a new page
+      {{}, {{"+70", "*"}, {"+70", "*"}}},   // the same id
       {{}, {{"+70", "-70"}, {"+70", "?70"}}},
-      {{70}, {{"-70", "*"}, {"+71", "*"}}},      // a word that becomes empty and is filled
+      {{70}, {{"-70", "*"}, {"+71", "*"}}},  // a word that becomes empty and is filled
       {{70}, {{"-70", "+70"}, {"-70", "+70"}}},
       {{70, 200}, {{"-70", "*"}, {"-200", "*"}}},
       {{70}, {{"+5000", "*"}, {"-70", "+5001"}}},

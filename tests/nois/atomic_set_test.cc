@@ -18,7 +18,8 @@ using test::Model;
 using test::random_range;
 
 void run_model(uint64_t seed, uint32_t base, uint64_t capacity, int steps) {
-  INFO("seed " << seed << "; replay: FLASHBACK_SEED=" << seed << " test_nois \"atomic set*model*\"");
+  INFO("seed " << seed << "; replay: FLASHBACK_SEED=" << seed
+               << " test_nois \"atomic set*model*\"");
   Rng rng(seed);
   AtomicSet set(capacity);
   Model model(base);
@@ -37,9 +38,9 @@ TEST_CASE("atomic set behaves as the model") {
   std::vector<uint64_t> seeds{1, 2, 3, 4, 5, 6};
   if (const char* const given = std::getenv("FLASHBACK_SEED")) seeds = {std::stoull(given)};
   for (const uint64_t seed : seeds) {
-    run_model(seed, 0, kWindow, 1200);       // one page, not a whole number of words
-    run_model(seed, 0, 4096, 300);           // one page just
-    run_model(seed, 4030, 70'000, 1200);     // over the border of two pages
+    run_model(seed, 0, kWindow, 1200);    // one page, not a whole number of words
+    run_model(seed, 0, 4096, 300);        // one page just
+    run_model(seed, 4030, 70'000, 1200);  // over the border of two pages
     run_model(seed, 70'000, 1'000'000, 300);
     run_model(seed, 19'999'990 - kWindow, 20'000'000, 100);
   }
@@ -118,15 +119,18 @@ TEST_CASE("atomic set reaches up to the last of all ids") {
 
 TEST_CASE("atomic set: runs over words and pages are one interval, and the longest come first") {
   AtomicSet set(20'000);
-  set.insert({60, 130});        // over two words
-  set.insert({4000, 9000});     // over pages
+  set.insert({60, 130});     // over two words
+  set.insert({4000, 9000});  // over pages
   set.insert({10'000, 10'063});
   set.insert({10'112, 10'175});  // as long, and later
   set.insert({15'000, 15'010});
-  CHECK(set.top_intervals(3) ==
-        std::vector<Interval>{{4000, 9000}, {60, 130}, {10'000, 10'063}});
+  CHECK(set.top_intervals(3) == std::vector<Interval>{{4000, 9000}, {60, 130}, {10'000, 10'063}});
   CHECK(set.top_intervals(1) == std::vector<Interval>{{4000, 9000}});
+  AtomicSet other(100'000);
+  for (const Interval& held : set.intervals()) other.insert(held);
+  CHECK(other == set);
   CHECK(set.erase({5000, 5000}) == 1);
+  CHECK_FALSE(other == set);
   CHECK(set.top_intervals(2) == std::vector<Interval>{{5001, 9000}, {4000, 4999}});
 }
 

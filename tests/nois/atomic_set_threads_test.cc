@@ -44,7 +44,8 @@ void in_threads(uint32_t count, const std::function<void(uint32_t)>& body) {
   for (uint32_t i = 0; i < count; ++i) threads.emplace_back([&body, i] { body(i); });
 }
 
-// ---- Linearizability -----------------------------------------------------------------------------
+// ---- Linearizability
+// -----------------------------------------------------------------------------
 
 TEST_CASE("the linearizability check finds what cannot be") {
   CHECK(is_linearizable({{Kind::kInsert, 0, true, 1, 4}, {Kind::kContains, 0, false, 2, 3}}));
@@ -52,8 +53,8 @@ TEST_CASE("the linearizability check finds what cannot be") {
   CHECK_FALSE(is_linearizable({{Kind::kInsert, 0, true, 1, 2}, {Kind::kContains, 0, false, 3, 4}}));
   CHECK_FALSE(is_linearizable({{Kind::kInsert, 0, true, 1, 4}, {Kind::kInsert, 0, true, 2, 3}}));
   CHECK(is_linearizable({{Kind::kInsert, 0, true, 1, 6},
-                  {Kind::kInsert, 0, true, 2, 5},
-                  {Kind::kErase, 0, true, 3, 4}}));
+                         {Kind::kInsert, 0, true, 2, 5},
+                         {Kind::kErase, 0, true, 3, 4}}));
 }
 
 TEST_CASE("atomic set: calls of one id are linearizable") {
@@ -80,9 +81,15 @@ TEST_CASE("atomic set: calls of one id are linearizable") {
         call.id = kIds[rng.below(kIds.size())];
         call.began = clock.fetch_add(1);
         switch (call.kind) {
-          case Kind::kInsert: call.result = set.insert({call.id, call.id}) == 1; break;
-          case Kind::kErase: call.result = set.erase({call.id, call.id}) == 1; break;
-          case Kind::kContains: call.result = set.contains(call.id); break;
+          case Kind::kInsert:
+            call.result = set.insert({call.id, call.id}) == 1;
+            break;
+          case Kind::kErase:
+            call.result = set.erase({call.id, call.id}) == 1;
+            break;
+          case Kind::kContains:
+            call.result = set.contains(call.id);
+            break;
         }
         call.ended = clock.fetch_add(1);
         histories[self].push_back(call);
@@ -107,7 +114,8 @@ TEST_CASE("atomic set: calls of one id are linearizable") {
   }
 }
 
-// ---- What the header promises beside -------------------------------------------------------------
+// ---- What the header promises beside
+// -------------------------------------------------------------
 
 TEST_CASE("atomic set: each change of an id is counted by exactly one call") {
   constexpr uint32_t kCapacity = 9000;

@@ -18,10 +18,10 @@ struct Call {
   uint64_t began = 0, ended = 0;
 };
 
-// Whether some order of the calls of one id, in which each lies between its begin and its end, gives
-// their results. `done` has a bit for each call that stands in front already.
+// Whether some order of the calls of one id, in which each lies between its begin and its end,
+// gives their results. `done` has a bit for each call that stands in front already.
 inline bool has_order(const std::vector<Call>& calls, uint32_t done, bool held,
-               std::set<std::pair<uint32_t, bool>>& vain) {
+                      std::set<std::pair<uint32_t, bool>>& vain) {
   if (done == (uint32_t{1} << calls.size()) - 1) return true;
   if (vain.contains({done, held})) return false;
   uint64_t earliest_end = UINT64_MAX;
@@ -33,8 +33,7 @@ inline bool has_order(const std::vector<Call>& calls, uint32_t done, bool held,
     if ((done >> i & 1) != 0 || call.began > earliest_end) continue;
     const bool expected = call.kind == Kind::kInsert ? !held : held;
     if (call.result != expected) continue;
-    const bool after =
-        call.kind == Kind::kInsert || (call.kind == Kind::kContains && held);
+    const bool after = call.kind == Kind::kInsert || (call.kind == Kind::kContains && held);
     if (has_order(calls, done | uint32_t{1} << i, after, vain)) return true;
   }
   vain.insert({done, held});

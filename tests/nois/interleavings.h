@@ -20,8 +20,8 @@ class Interleavings {
  public:
   explicit Interleavings(uint32_t switches_max) : switches_max_(switches_max) {}
 
-  // Calls `begin` for each order: it makes what is shared anew and returns the threads' bodies; then
-  // runs them, and calls `end`. Returns how many orders there were.
+  // Calls `begin` for each order: it makes what is shared anew and returns the threads' bodies;
+  // then runs them, and calls `end`. Returns how many orders there were.
   size_t run(const std::function<std::vector<std::function<void()>>()>& begin,
              const std::function<void()>& end) {
     size_t orders = 0;

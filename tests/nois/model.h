@@ -1,4 +1,5 @@
-// A slow model of a set of ids, a std::set, and what every variant of NOIS has to answer as it does.
+// A slow model of a set of ids, a std::set, and what every variant of NOIS has to answer as it
+// does.
 #pragma once
 
 #include <algorithm>
