@@ -3,10 +3,10 @@
 // Invariants:
 //   1. A train has 1 to 64 segments and at most 65,507 bytes.
 //   2. All its segments have the same length, but the last, which may be shorter.
-//   3. Trains to one destination, in the order of trains(), carry its datagrams in the order of
-//      append().
-// Ownership: append() copies; what trains() and gather() return is valid until the next append()
-// or clear(). Thread: one at a time. Allocates only when constructed.
+//   3. Trains to one destination, in the order of trains(), carry its datagrams in the order in
+//      which they were queued.
+// Ownership: join() and begin() copy; what trains() and gather() return is valid until the next
+// call of these or of clear(). Thread: one at a time. Allocates only when constructed.
 #pragma once
 
 #include <sys/uio.h>
@@ -30,12 +30,15 @@ inline constexpr size_t kDatagramBytesMax = kTrainBytesMax;
 
 struct Train {
   Endpoint to;
-  size_t segment_bytes = 0;
-  size_t segments = 0;
-  size_t bytes = 0;
-  uint32_t first = 0;  // numbers of its first and last datagram
-  uint32_t last = 0;
   bool open = true;  // another datagram may join
+  uint32_t segment_bytes = 0;
+  uint32_t segments = 0;
+  uint32_t bytes = 0;
+  uint32_t first_piece = 0;
+  uint32_t last_piece = 0;
+  // Where its next datagram goes, and up to where room is kept for it.
+  uint32_t end = 0;
+  uint32_t room_end = 0;
 };
 
 class Coalescer {
@@ -48,10 +51,13 @@ class Coalescer {
   };
   explicit Coalescer(Limits limits);
 
-  // Queues 1 to 65,507 bytes. A datagram longer than `joinable_bytes` gets a train of its own;
-  // zero switches trains off. False when there is no room; nothing was queued then.
-  [[nodiscard]] bool append(const Endpoint& to, std::span<const uint8_t> bytes,
-                            size_t joinable_bytes = kTrainBytesMax);
+  // Both queue 1 to 65,507 bytes, or give false and queue nothing. Of most datagrams only join() is
+  // asked: it puts one into the train that its destination has, when there is one and it fits.
+  [[nodiscard]] bool join(const Endpoint& to, std::span<const uint8_t> bytes);
+  // Begins another train, which others may join when its datagram is no longer than
+  // `joinable_bytes`; false when there is no room.
+  [[nodiscard]] bool begin(const Endpoint& to, std::span<const uint8_t> bytes,
+                           size_t joinable_bytes = kTrainBytesMax);
   [[nodiscard]] std::span<const Train> trains() const { return trains_; }
   // Writes the pieces of `train` in order, neighbours in memory as one, and returns how many;
   // `out` must have room for as many as the train has segments.
@@ -66,19 +72,25 @@ class Coalescer {
     uint32_t epoch = 0;
     uint32_t train = 0;
   };
-  struct Datagram {
+  // Bytes of one train that lie together: one or more whole segments.
+  struct Piece {
     uint32_t offset = 0;
     uint32_t bytes = 0;
     uint32_t next = 0;  // in the same train
   };
 
   Slot& slot_of(const Endpoint& to);
+  // Finds room behind the train's end, or elsewhere for it and some that may follow. False when
+  // the storage is full.
+  bool make_room(Train& train, size_t bytes);
 
   const Limits limits_;
   std::unique_ptr<uint8_t[]> storage_;
   size_t used_bytes_ = 0;
-  std::vector<Datagram> datagrams_;
+  size_t datagrams_ = 0;
+  std::vector<Piece> pieces_;
   std::vector<Train> trains_;
+  uint32_t last_ = 0;        // the train that was appended to last, when there is one
   std::vector<Slot> table_;  // at most half full, so that probing ends
   uint32_t epoch_ = 1;
 };

@@ -42,7 +42,8 @@ void EngineBase::wake_consumed() {
 
 void EngineBase::deliver(Instant now, const ReceivedTrain& train, DatagramHandler& handler) {
   counters_.trains_received.add(1);
-  const ReceiveControl control = parse_control(train.control);
+  const ReceiveControl control =
+      train.control.empty() ? ReceiveControl{} : parse_control(train.control);
   if (control.drops) count_drops(*control.drops);
   if ((train.flags & MSG_TRUNC) != 0) {
     counters_.receive_truncated.add(1);
@@ -50,17 +51,24 @@ void EngineBase::deliver(Instant now, const ReceivedTrain& train, DatagramHandle
   }
   const auto from = from_sockaddr(train.name);
   if (!from) return;  // the kernel names every sender; nothing to count
+  uint64_t datagrams = 0;
   split_train(train.payload, control.segment_bytes, [&](std::span<const uint8_t> bytes) {
-    counters_.datagrams_received.add(1);
-    counters_.bytes_received.add(bytes.size());
+    ++datagrams;
     handler.on_datagram(now, *from, bytes);
   });
+  counters_.datagrams_received.add(datagrams);
+  counters_.bytes_received.add(train.payload.size());
 }
 
 void EngineBase::count_drops(uint32_t total) {
   // Modulo 2^32, and unsigned: a wrapped counter still gives the right difference.
   counters_.kernel_receive_drops.add(total - drops_);
   drops_ = total;
+}
+
+size_t receive_buffer_bytes(const UdpSocket& socket, const Seam& seam) {
+  if (seam.buffer_bytes > 0) return seam.buffer_bytes;
+  return socket.receives_trains ? kTrainBufferBytes : kSingleBufferBytes;
 }
 
 std::expected<FileDescriptor, EngineError> open_event() {

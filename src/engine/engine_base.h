@@ -17,7 +17,7 @@ namespace fb::engine {
 // Receive buffers are few and small, so that they stay in the cache: with UDP_GRO a whole train
 // of 64 KiB each, without it what fits a common MTU.
 inline constexpr size_t kTrainBufferBytes = 64 << 10;
-inline constexpr size_t kTrainBuffers = 16;
+inline constexpr size_t kTrainBuffers = 8;
 inline constexpr size_t kSingleBufferBytes = 2 << 10;
 inline constexpr size_t kSingleBuffers = 128;
 // Kernel receives given to the handler by one poll() at most.
@@ -41,6 +41,9 @@ struct ReceivedTrain {
   int flags = 0;  // recvmsg(2)'s: MSG_TRUNC, …
 };
 
+// What a receive buffer of `socket` holds.
+[[nodiscard]] size_t receive_buffer_bytes(const UdpSocket& socket, const Seam& seam);
+
 class EngineBase : public UdpEngine {
  public:
   ~EngineBase() override;
@@ -58,9 +61,6 @@ class EngineBase : public UdpEngine {
   // Call when the event was read. What was written before wake() is then visible to us.
   void wake_consumed();
   void deliver(Instant now, const ReceivedTrain& train, DatagramHandler& handler);
-  [[nodiscard]] size_t buffer_bytes() const {
-    return socket_.receives_trains ? kTrainBufferBytes : kSingleBufferBytes;
-  }
   [[nodiscard]] size_t batch() const {
     return socket_.receives_trains ? kTrainBatch : kSingleBatch;
   }

@@ -47,11 +47,12 @@ EpollBackend::EpollBackend(UdpSocket socket, FileDescriptor event, FileDescripto
                            const Seam& seam)
     : EngineBase(std::move(socket), std::move(event), seam),
       epoll_(std::move(epoll)),
-      storage_(std::make_unique_for_overwrite<uint8_t[]>(buffer_bytes() * batch())),
       buffers_(batch()),
       received_(batch()) {
+  const size_t bytes = receive_buffer_bytes(socket_, seam);
+  storage_ = std::make_unique_for_overwrite<uint8_t[]>(bytes * buffers_.size());
   for (size_t i = 0; i < buffers_.size(); ++i) {
-    buffers_[i].payload = {storage_.get() + i * buffer_bytes(), buffer_bytes()};
+    buffers_[i].payload = {storage_.get() + i * bytes, bytes};
   }
 }
 
@@ -147,29 +148,7 @@ void EpollBackend::deliver_all(Instant now, size_t count, DatagramHandler& handl
 
 void EpollBackend::flush() {
   check_thread();
-  if (queue_.empty()) return;
-  queue_.prepare();
-  const std::span<mmsghdr> messages = queue_.messages();
-  size_t at = 0;
-  while (at < messages.size()) {
-    size_t count = messages.size() - at;
-    if (queue_.injects_faults()) {
-      count = 1;
-      if (const int fault = queue_.injected_fault(at); fault != 0) {
-        queue_.refused(at++, fault);
-        continue;
-      }
-    }
-    counters_.system_calls.add(1);
-    const int sent = ::sendmmsg(socket_.fd.get(), messages.data() + at,
-                                static_cast<unsigned>(count), MSG_DONTWAIT);
-    if (sent > 0) {
-      at += static_cast<size_t>(sent);
-    } else {
-      queue_.refused(at++, sent < 0 ? errno : EIO);
-    }
-  }
-  queue_.finish();
+  queue_.send_all();
 }
 
 }  // namespace

@@ -11,11 +11,13 @@
 namespace fb::engine {
 namespace {
 
-// Room for every train of one flush and for what is armed; a fuller queue is submitted in parts.
-constexpr unsigned kSubmissions = 512;
-// Completions outstanding are at most one a buffer, one a train and the two that are armed, so
-// this queue never overflows.
-constexpr unsigned kCompletions = 2048;
+// Room for the few sends that leave with a wait and for what is armed; a fuller queue is submitted
+// in parts.
+constexpr unsigned kSubmissions = 16;
+// Completions outstanding are at most one a buffer, one a send and the two that are armed, so this
+// queue never overflows; and no longer, because it is walked around and should stay in the cache.
+constexpr unsigned kCompletions = 256;
+static_assert(kCompletions > kSingleBuffers + kSubmissions);
 constexpr uint16_t kBufferGroup = 0;
 constexpr int kSocketFile = 0;     // its index among the registered files
 constexpr size_t kNameBytes = 32;  // a sockaddr_in6, rounded up to align what follows
@@ -39,17 +41,16 @@ std::string failed(const char* call, int error) {
 }  // namespace
 
 std::expected<std::unique_ptr<Ring>, std::string> Ring::open(const UdpSocket& socket, int event,
-                                                             unsigned refused_flags) {
+                                                             const Seam& seam) {
   std::unique_ptr<Ring> ring(new Ring);
-  if (auto error = ring->set_up(socket, event, refused_flags)) {
+  if (auto error = ring->set_up(socket, event, seam)) {
     return std::unexpected(std::move(*error));
   }
   return ring;
 }
 
-std::optional<std::string> Ring::set_up(const UdpSocket& socket, int event,
-                                        unsigned refused_flags) {
-  if (const int error = set_up_queues(refused_flags); error != 0) {
+std::optional<std::string> Ring::set_up(const UdpSocket& socket, int event, const Seam& seam) {
+  if (const int error = set_up_queues(seam); error != 0) {
     return failed("io_uring_setup", error) +
            (error == EPERM ? " (sysctl kernel.io_uring_disabled or a seccomp filter)" : "");
   }
@@ -61,15 +62,12 @@ std::optional<std::string> Ring::set_up(const UdpSocket& socket, int event,
   if (const int result = io_uring_register_files(&ring_, &fd, 1); result < 0) {
     return failed("registering the socket", -result);
   }
-  const bool trains = socket.receives_trains;
-  if (auto error = provide_buffers(trains ? kTrainBuffers : kSingleBuffers,
-                                   trains ? kTrainBufferBytes : kSingleBufferBytes)) {
-    return error;
-  }
+  const size_t count = socket.receives_trains ? kTrainBuffers : kSingleBuffers;
+  if (auto error = provide_buffers(count, receive_buffer_bytes(socket, seam))) return error;
   return probe();
 }
 
-int Ring::set_up_queues(unsigned refused_flags) {
+int Ring::set_up_queues(const Seam& seam) {
   constexpr unsigned kAlways = IORING_SETUP_CQSIZE | IORING_SETUP_CLAMP;
   constexpr std::array<unsigned, 3> kOptional{
       IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_SUBMIT_ALL,  // 6.1
@@ -77,11 +75,12 @@ int Ring::set_up_queues(unsigned refused_flags) {
       0};
   int error = EINVAL;
   for (const unsigned flags : kOptional) {
-    if ((flags & refused_flags) != 0) continue;
+    if ((flags & seam.refuse_ring_flags) != 0) continue;
     io_uring_params params{};
     params.flags = kAlways | flags;
-    params.cq_entries = kCompletions;
-    error = -io_uring_queue_init_params(kSubmissions, &ring_, &params);
+    params.cq_entries = seam.ring_entries > 0 ? seam.ring_entries : kCompletions;
+    const unsigned submissions = seam.ring_entries > 0 ? seam.ring_entries : kSubmissions;
+    error = -io_uring_queue_init_params(submissions, &ring_, &params);
     if (error != EINVAL) break;
   }
   return error;

@@ -26,9 +26,9 @@ enum class RingEvent : uint64_t { kReceive = 1, kWake = 2, kSend = 3 };
 class Ring {
  public:
   // Sets up the ring and arms the receive and the wake event, so that a kernel which lacks any of
-  // it is found out now. `refused_flags` is Seam::refuse_ring_flags. Error: a sentence.
+  // it is found out now. Error: a sentence.
   static std::expected<std::unique_ptr<Ring>, std::string> open(const UdpSocket& socket, int event,
-                                                                unsigned refused_flags);
+                                                                const Seam& seam);
   ~Ring();
   Ring(const Ring&) = delete;
   Ring& operator=(const Ring&) = delete;
@@ -53,8 +53,8 @@ class Ring {
 
  private:
   Ring() = default;
-  std::optional<std::string> set_up(const UdpSocket& socket, int event, unsigned refused_flags);
-  int set_up_queues(unsigned refused_flags);
+  std::optional<std::string> set_up(const UdpSocket& socket, int event, const Seam& seam);
+  int set_up_queues(const Seam& seam);
   std::optional<std::string> provide_buffers(size_t count, size_t payload_bytes);
   std::optional<std::string> probe();
 

@@ -17,6 +17,10 @@ struct Seam {
   std::function<int(size_t segments)> refuse_send;
   // Ring set-up flags to refuse as an older kernel would.
   unsigned refuse_ring_flags = 0;
+  // Unless zero, the room of both of the ring's queues, so that they run full.
+  unsigned ring_entries = 0;
+  // Unless zero, what a receive buffer holds, so that whole trains do not fit.
+  size_t buffer_bytes = 0;
 };
 
 // UdpEngine::open with faults.

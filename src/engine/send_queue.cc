@@ -61,14 +61,12 @@ SendQueue::SendQueue(const UdpSocket& socket, Counters& counters, std::function<
   messages_.reserve(trains_.limits().trains);
 }
 
-bool SendQueue::append(const Endpoint& to, std::span<const uint8_t> bytes) {
+bool SendQueue::begin(const Endpoint& to, std::span<const uint8_t> bytes) {
   if (bytes.empty() || bytes.size() > kDatagramBytesMax || !reaches(to)) {
     counters_.send_dropped.add(1);
     return true;
   }
-  if (!messages_.empty()) return false;
-  const size_t joinable = socket_.sends_trains ? memory_.joinable_bytes(to.address) : 0;
-  return trains_.append(to, bytes, joinable);
+  return trains_.begin(to, bytes, socket_.sends_trains ? memory_.joinable_bytes(to.address) : 0);
 }
 
 void SendQueue::prepare() {
@@ -78,19 +76,43 @@ void SendQueue::prepare() {
   for (const Train& train : trains_.trains()) {
     Slot& slot = slots_[messages_.size()];
     slot.refused = false;
-    mmsghdr message{};
-    message.msg_hdr.msg_namelen = to_sockaddr(train.to, family, slot.name);
-    message.msg_hdr.msg_name = &slot.name;
-    message.msg_hdr.msg_iov = room.data();
-    message.msg_hdr.msg_iovlen = trains_.gather(train, room);
-    room = room.subspan(message.msg_hdr.msg_iovlen);
+    // Written where it stays, as in Coalescer::begin().
+    msghdr& header = messages_.emplace_back().msg_hdr;
+    header.msg_namelen = to_sockaddr(train.to, family, slot.name);
+    header.msg_name = &slot.name;
+    header.msg_iov = room.data();
+    header.msg_iovlen = trains_.gather(train, room);
+    room = room.subspan(header.msg_iovlen);
     if (train.segments > 1) {
       write_segment_control(slot.control, static_cast<uint16_t>(train.segment_bytes));
-      message.msg_hdr.msg_control = slot.control.data();
-      message.msg_hdr.msg_controllen = slot.control.size();
+      header.msg_control = slot.control.data();
+      header.msg_controllen = slot.control.size();
     }
-    messages_.push_back(message);
   }
+}
+
+void SendQueue::send_all() {
+  if (empty()) return;
+  prepare();
+  for (size_t at = 0; at < messages_.size();) {
+    size_t count = messages_.size() - at;
+    if (refuse_) {
+      count = 1;
+      if (const int fault = injected_fault(at); fault != 0) {
+        refused(at++, fault);
+        continue;
+      }
+    }
+    counters_.system_calls.add(1);
+    const int sent = ::sendmmsg(socket_.fd.get(), messages_.data() + at,
+                                static_cast<unsigned>(count), MSG_DONTWAIT);
+    if (sent > 0) {
+      at += static_cast<size_t>(sent);
+    } else {
+      refused(at++, sent < 0 ? errno : EIO);
+    }
+  }
+  finish();
 }
 
 int SendQueue::injected_fault(size_t index) const {
@@ -107,17 +129,24 @@ void SendQueue::refused(size_t index, int error) {
   }
   // Other errors may be a late ICMP answer to an earlier datagram, so each gets a second try.
   if (hand_over_patiently(messages_[index].msg_hdr, train.segments, error) == 0) {
-    count_sent(train.segments, train.bytes);
+    count_sent(1, train.segments, train.bytes);
   } else {
     counters_.send_dropped.add(train.segments);
   }
 }
 
 void SendQueue::finish() {
+  size_t trains = 0;
+  size_t datagrams = 0;
+  size_t bytes = 0;
   for (size_t i = 0; i < messages_.size(); ++i) {
+    if (slots_[i].refused) continue;
     const Train& train = trains_.trains()[i];
-    if (!slots_[i].refused) count_sent(train.segments, train.bytes);
+    ++trains;
+    datagrams += train.segments;
+    bytes += train.bytes;
   }
+  count_sent(trains, datagrams, bytes);
   messages_.clear();
   trains_.clear();
   congested_ = false;
@@ -162,14 +191,14 @@ void SendQueue::send_singles(size_t index, int error) {
   for (iovec piece : std::span(pieces).first(count)) {
     // A piece is one or more whole segments.
     while (piece.iov_len > 0) {
-      iovec segment{piece.iov_base, std::min(piece.iov_len, train.segment_bytes)};
+      iovec segment{piece.iov_base, std::min<size_t>(piece.iov_len, train.segment_bytes)};
       single.msg_iov = &segment;
       single.msg_iovlen = 1;
       int result = hand_over(single, 1);
       if (result != 0) result = hand_over_patiently(single, 1, result);
       if (result == 0) {
         any = true;
-        count_sent(1, segment.iov_len);
+        count_sent(1, 1, segment.iov_len);
       } else {
         counters_.send_dropped.add(1);
       }
@@ -183,8 +212,8 @@ void SendQueue::send_singles(size_t index, int error) {
   memory_.remember(train.to.address, train.segment_bytes, error);
 }
 
-void SendQueue::count_sent(size_t datagrams, size_t bytes) {
-  counters_.trains_sent.add(1);
+void SendQueue::count_sent(size_t trains, size_t datagrams, size_t bytes) {
+  counters_.trains_sent.add(trains);
   counters_.datagrams_sent.add(datagrams);
   counters_.bytes_sent.add(bytes);
 }

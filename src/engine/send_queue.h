@@ -1,8 +1,9 @@
 // The send side that both backends share: queued trains as kernel messages, and what to do when
 // the kernel refuses one.
 //
-// A round: append() until done; prepare(); the backend hands messages() over and tells refused()
-// for each that failed, in any order; finish() counts the rest as sent and empties the queue.
+// A round: append() until done; then send_all(), which makes one system call of them. Or else
+// prepare(); the backend hands messages() over and tells refused() for each that failed, in any
+// order; finish() counts the rest as sent and empties the queue.
 // Ownership: messages() points into the queue and is valid until finish(). Thread: the engine's.
 #pragma once
 
@@ -51,15 +52,23 @@ class SendQueue {
 
   // False when full, or between prepare() and finish(): finish a round first. A datagram that
   // cannot be sent from this socket is counted as dropped and true is returned.
-  [[nodiscard]] bool append(const Endpoint& to, std::span<const uint8_t> bytes);
+  [[nodiscard]] bool append(const Endpoint& to, std::span<const uint8_t> bytes) {
+    if (!messages_.empty()) return false;
+    // Nothing needs to be asked about a destination that has a train already.
+    if (socket_.sends_trains && !bytes.empty() && trains_.join(to, bytes)) return true;
+    return begin(to, bytes);
+  }
   [[nodiscard]] bool empty() const { return trains_.empty(); }
+  // How many messages a round begun now would have.
+  [[nodiscard]] size_t size() const { return trains_.trains().size(); }
+
+  void send_all();
 
   void prepare();
   // One a train.
   [[nodiscard]] std::span<mmsghdr> messages() { return messages_; }
   // The fault that a test wants for this message, or 0.
   [[nodiscard]] int injected_fault(size_t index) const;
-  [[nodiscard]] bool injects_faults() const { return static_cast<bool>(refuse_); }
   // The kernel answered message `index` with errno `error`: sends it again in another way, or
   // counts it as dropped.
   void refused(size_t index, int error);
@@ -74,12 +83,13 @@ class SendQueue {
     bool refused;
   };
 
+  bool begin(const Endpoint& to, std::span<const uint8_t> bytes);
   [[nodiscard]] bool reaches(const Endpoint& to) const;
   int hand_over(const msghdr& message, size_t segments);
   // Tries again while the socket's buffer is full, for a bounded time.
   int hand_over_patiently(const msghdr& message, size_t segments, int error);
   void send_singles(size_t index, int error);
-  void count_sent(size_t datagrams, size_t bytes);
+  void count_sent(size_t trains, size_t datagrams, size_t bytes);
 
   const UdpSocket& socket_;
   Counters& counters_;

@@ -39,7 +39,7 @@ std::expected<std::unique_ptr<UdpEngine>, EngineError> open_with_seam(const Engi
     return open_epoll(std::move(*socket), std::move(*event), seam);
   }
 
-  auto ring = Ring::open(*socket, event->get(), seam.refuse_ring_flags);
+  auto ring = Ring::open(*socket, event->get(), seam);
   if (ring) return open_uring(std::move(*socket), std::move(*event), std::move(*ring), seam);
   if (options.backend == IoBackend::kIoUring) {
     return std::unexpected(

@@ -7,14 +7,17 @@
 #include <cerrno>
 
 #include "base/check.h"
+#include "engine/batch_wait.h"
 
 namespace fb::engine {
 namespace {
 
-// While traffic is dense, one wait gathers this much, but no longer than so.
-constexpr unsigned kBusyTrains = 8;
-constexpr unsigned kBusySingles = 32;
-constexpr Duration kBusyWait = microseconds(50);
+// So many messages leave with the system call that also receives; for more, a sendmmsg costs less
+// than as many requests.
+constexpr size_t kRingSendsMax = 4;
+// What a wait gathers at most while traffic is dense: few enough for the buffers.
+constexpr unsigned kGatherTrains = kTrainBuffers / 2;
+constexpr unsigned kGatherSingles = 32;
 
 class UringBackend final : public EngineBase {
  public:
@@ -35,16 +38,13 @@ class UringBackend final : public EngineBase {
 
   void arm();
   void queue_sends();
-  // Submits, and waits for completions when `time` is positive.
-  void enter(Duration time);
+  // Submits, and waits for `count` completions when `time` is positive.
+  void enter(Duration time, unsigned count = 1);
   bool submit_all();
   void reap();
   void on_receive(const io_uring_cqe& completion);
   void finish_sends();
   void deliver_waiting(Instant now, DatagramHandler& handler);
-  [[nodiscard]] unsigned busy_batch() const {
-    return socket_.receives_trains ? kBusyTrains : kBusySingles;
-  }
 
   std::unique_ptr<Ring> ring_;
   // Both are armed by Ring::open.
@@ -52,7 +52,7 @@ class UringBackend final : public EngineBase {
   bool wake_armed_ = true;
   bool woken_ = false;
   bool sends_queued_ = false;  // messages of queue_ are in the submission queue, or were
-  bool busy_ = false;
+  BatchWait batch_wait_;
   int receive_errors_ = 0;        // in this poll
   std::vector<Waiting> waiting_;  // a circle with room for every buffer
   size_t waiting_first_ = 0;
@@ -63,6 +63,7 @@ UringBackend::UringBackend(UdpSocket socket, FileDescriptor event, std::unique_p
                            const Seam& seam)
     : EngineBase(std::move(socket), std::move(event), seam),
       ring_(std::move(ring)),
+      batch_wait_(socket_.receives_trains ? kGatherTrains : kGatherSingles),
       waiting_(ring_->buffer_count()) {}
 
 Instant UringBackend::poll(Instant until, DatagramHandler& handler) {
@@ -72,11 +73,15 @@ Instant UringBackend::poll(Instant until, DatagramHandler& handler) {
     arm();
     queue_sends();
     const Instant before = monotonic_now();
-    const bool wait = waiting_count_ == 0 && before < until;
-    enter(wait ? until - before : Duration{});
+    const size_t held = waiting_count_;
+    const bool wait = held == 0 && before < until;
+    const unsigned asked = wait && until - before > BatchWait::kBound ? batch_wait_.gather() : 1;
+    const Duration limit = asked > 1 ? BatchWait::kBound : kWaitMax;
+    enter(wait ? std::min(until - before, limit) : Duration{}, asked);
     reap();
     finish_sends();
     const Instant now = monotonic_now();
+    batch_wait_.arrived(now, waiting_count_ - held, woken_ ? 1 : asked);
     const bool done = waiting_count_ > 0 || woken_ || now >= until;
     if (!done && receive_errors_ < kReceiveErrorsMax) continue;
     woken_ = false;
@@ -106,6 +111,10 @@ void UringBackend::arm() {
 
 void UringBackend::queue_sends() {
   if (queue_.empty() || sends_queued_) return;
+  if (queue_.size() > kRingSendsMax) {
+    queue_.send_all();
+    return;
+  }
   queue_.prepare();
   sends_queued_ = true;
   const std::span<mmsghdr> messages = queue_.messages();
@@ -119,19 +128,16 @@ void UringBackend::queue_sends() {
   }
 }
 
-void UringBackend::enter(Duration time) {
+void UringBackend::enter(Duration time, unsigned count) {
   constexpr int64_t kSecond = 1'000'000'000;
   counters_.system_calls.add(1);
   if (time <= Duration{}) {
     io_uring_submit_and_get_events(&ring_->raw());
   } else {
-    const Duration limit = std::min(time, busy_ ? kBusyWait : kWaitMax);
-    __kernel_timespec timeout{.tv_sec = limit.ns / kSecond, .tv_nsec = limit.ns % kSecond};
+    __kernel_timespec timeout{.tv_sec = time.ns / kSecond, .tv_nsec = time.ns % kSecond};
     io_uring_cqe* first = nullptr;
     // Its result tells nothing that the queue does not: ETIME, EINTR, or completions.
-    io_uring_submit_and_wait_timeout(&ring_->raw(), &first, busy_ ? busy_batch() : 1, &timeout,
-                                     nullptr);
-    busy_ = false;
+    io_uring_submit_and_wait_timeout(&ring_->raw(), &first, count, &timeout, nullptr);
   }
   submit_all();
 }
@@ -208,7 +214,6 @@ void UringBackend::deliver_waiting(Instant now, DatagramHandler& handler) {
     --waiting_count_;
     ring_->give_back(next.buffer);
   }
-  busy_ = count >= busy_batch() / 2;
 }
 
 }  // namespace

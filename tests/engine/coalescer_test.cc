@@ -16,6 +16,11 @@ using test::pattern;
 const Endpoint kFirst{Address::v4(192, 0, 2, 1), 1};
 const Endpoint kSecond{Address::v4(192, 0, 2, 1), 2};
 
+bool append(Coalescer& coalescer, const Endpoint& to, const Bytes& bytes,
+            size_t joinable_bytes = kTrainBytesMax) {
+  return coalescer.join(to, bytes) || coalescer.begin(to, bytes, joinable_bytes);
+}
+
 Bytes joined(const Coalescer& coalescer, const Train& train) {
   std::vector<iovec> pieces(train.segments);
   pieces.resize(coalescer.gather(train, pieces));
@@ -36,7 +41,7 @@ std::vector<size_t> segments(const Coalescer& coalescer) {
 TEST_CASE("coalescer: a short segment ends its train, a longer one begins another") {
   Coalescer coalescer({});
   for (const size_t bytes : {1200U, 1200U, 300U, 1200U, 1300U, 1300U}) {
-    REQUIRE(coalescer.append(kFirst, pattern(bytes)));
+    REQUIRE(append(coalescer, kFirst, pattern(bytes)));
   }
   CHECK(segments(coalescer) == std::vector<size_t>{3, 1, 2});
   CHECK(coalescer.trains()[0].segment_bytes == 1200);
@@ -46,7 +51,7 @@ TEST_CASE("coalescer: a short segment ends its train, a longer one begins anothe
 TEST_CASE("coalescer: destinations do not disturb each other's trains") {
   Coalescer coalescer({});
   for (uint64_t i = 0; i < 10; ++i) {
-    REQUIRE(coalescer.append(i % 2 == 0 ? kFirst : kSecond, pattern(100, i)));
+    REQUIRE(append(coalescer, i % 2 == 0 ? kFirst : kSecond, pattern(100, i)));
   }
   CHECK(segments(coalescer) == std::vector<size_t>{5, 5});
   Bytes expected;
@@ -59,7 +64,7 @@ TEST_CASE("coalescer: destinations do not disturb each other's trains") {
 
 TEST_CASE("coalescer: neighbours in memory leave as one piece") {
   Coalescer coalescer({});
-  for (uint64_t i = 0; i < 5; ++i) REQUIRE(coalescer.append(kFirst, pattern(100, i)));
+  for (uint64_t i = 0; i < 5; ++i) REQUIRE(append(coalescer, kFirst, pattern(100, i)));
   std::vector<iovec> pieces(5);
   CHECK(coalescer.gather(coalescer.trains()[0], pieces) == 1);
   CHECK(pieces[0].iov_len == 500);
@@ -67,7 +72,7 @@ TEST_CASE("coalescer: neighbours in memory leave as one piece") {
 
 TEST_CASE("coalescer: trap: the 65th segment begins another train") {
   Coalescer coalescer({});
-  for (int i = 0; i < 65; ++i) REQUIRE(coalescer.append(kFirst, pattern(10)));
+  for (int i = 0; i < 65; ++i) REQUIRE(append(coalescer, kFirst, pattern(10)));
   CHECK(segments(coalescer) == std::vector<size_t>{64, 1});
 }
 
@@ -75,8 +80,8 @@ TEST_CASE("coalescer: trap: the 65,508th byte begins another train") {
   // 65,507 = 109 * 601: eleven segments of 5,955 are 65,505 bytes, so two more bytes fit.
   for (const size_t last : {2U, 3U}) {
     Coalescer coalescer({});
-    for (int i = 0; i < 11; ++i) REQUIRE(coalescer.append(kFirst, pattern(5955)));
-    REQUIRE(coalescer.append(kFirst, pattern(last)));
+    for (int i = 0; i < 11; ++i) REQUIRE(append(coalescer, kFirst, pattern(5955)));
+    REQUIRE(append(coalescer, kFirst, pattern(last)));
     CHECK(coalescer.trains().size() == (last == 2 ? 1 : 2));
     CHECK(coalescer.trains()[0].bytes <= kTrainBytesMax);
   }
@@ -84,8 +89,8 @@ TEST_CASE("coalescer: trap: the 65,508th byte begins another train") {
 
 TEST_CASE("coalescer: what may not join travels alone") {
   Coalescer coalescer({});
-  for (int i = 0; i < 3; ++i) REQUIRE(coalescer.append(kFirst, pattern(1000), 999));
-  for (int i = 0; i < 3; ++i) REQUIRE(coalescer.append(kFirst, pattern(999), 999));
+  for (int i = 0; i < 3; ++i) REQUIRE(append(coalescer, kFirst, pattern(1000), 999));
+  for (int i = 0; i < 3; ++i) REQUIRE(append(coalescer, kFirst, pattern(999), 999));
   // The first of 999 bytes would be a short last segment behind one of 1000.
   CHECK(segments(coalescer) == std::vector<size_t>{1, 1, 1, 3});
 }
@@ -100,9 +105,9 @@ TEST_CASE("coalescer: it says when it is full and is empty again after clear()")
   for (int round = 0; round < 3; ++round) {
     for (size_t i = 0; i < count; ++i) {
       const Endpoint to{kFirst.address, static_cast<uint16_t>(limits.trains == 3 ? i + 1 : 1)};
-      REQUIRE(coalescer.append(to, pattern(1000)));
+      REQUIRE(append(coalescer, to, pattern(1000)));
     }
-    CHECK_FALSE(coalescer.append({kFirst.address, 999}, pattern(1000)));
+    CHECK_FALSE(append(coalescer, {kFirst.address, 999}, pattern(1000)));
     coalescer.clear();
     CHECK(coalescer.empty());
   }
@@ -118,7 +123,7 @@ void check_against_model(uint64_t seed) {
     const Endpoint to{kFirst.address, static_cast<uint16_t>(1 + rng.below(6))};
     const size_t bytes = rng.below(4) == 0 ? 1 + rng.below(3000) : 700;
     const Bytes datagram = pattern(bytes, i);
-    if (!coalescer.append(to, datagram)) break;
+    if (!append(coalescer, to, datagram)) break;
     model[to].push_back(datagram);
   }
   std::map<Endpoint, std::vector<Bytes>> seen;
