@@ -41,6 +41,7 @@ class EpollBackend final : public EngineBase {
   std::unique_ptr<uint8_t[]> storage_;
   std::vector<Buffer> buffers_;
   std::vector<mmsghdr> received_;
+  size_t used_;  // of received_, whose lengths must be set before the next receive
 };
 
 EpollBackend::EpollBackend(UdpSocket socket, FileDescriptor event, FileDescriptor epoll,
@@ -48,11 +49,17 @@ EpollBackend::EpollBackend(UdpSocket socket, FileDescriptor event, FileDescripto
     : EngineBase(std::move(socket), std::move(event), seam),
       epoll_(std::move(epoll)),
       buffers_(batch()),
-      received_(batch()) {
+      received_(batch()),
+      used_(batch()) {
   const size_t bytes = receive_buffer_bytes(socket_, seam);
   storage_ = std::make_unique_for_overwrite<uint8_t[]>(bytes * buffers_.size());
   for (size_t i = 0; i < buffers_.size(); ++i) {
-    buffers_[i].payload = {storage_.get() + i * bytes, bytes};
+    Buffer& buffer = buffers_[i];
+    buffer.payload = {storage_.get() + i * bytes, bytes};
+    received_[i].msg_hdr = {.msg_name = &buffer.name,
+                            .msg_iov = &buffer.payload,
+                            .msg_iovlen = 1,
+                            .msg_control = buffer.control.data()};
   }
 }
 
@@ -76,20 +83,16 @@ Instant EpollBackend::poll(Instant until, DatagramHandler& handler) {
 }
 
 size_t EpollBackend::receive() {
-  for (size_t i = 0; i < buffers_.size(); ++i) {
-    Buffer& buffer = buffers_[i];
-    received_[i].msg_hdr = {.msg_name = &buffer.name,
-                            .msg_namelen = sizeof(buffer.name),
-                            .msg_iov = &buffer.payload,
-                            .msg_iovlen = 1,
-                            .msg_control = buffer.control.data(),
-                            .msg_controllen = buffer.control.size(),
-                            .msg_flags = 0};
+  // What the kernel has written over since the last time.
+  for (mmsghdr& used : std::span(received_).first(used_)) {
+    used.msg_hdr.msg_namelen = sizeof(Buffer::name);
+    used.msg_hdr.msg_controllen = sizeof(Buffer::control);
   }
+  used_ = 0;
   counters_.system_calls.add(1);
   const int count = ::recvmmsg(socket_.fd.get(), received_.data(),
                                static_cast<unsigned>(received_.size()), MSG_DONTWAIT, nullptr);
-  if (count > 0) return static_cast<size_t>(count);
+  if (count > 0) return used_ = static_cast<size_t>(count);
   if (count < 0 && errno != EAGAIN && errno != EINTR) {
     ++receive_errors_;
     drain_error_queue(socket_.fd.get());
