@@ -65,19 +65,18 @@ TEST_CASE("trap: multishot receive is not armed while every buffer is taken") {
   if (!engine) return;
   INFO(test::name_of(kind));
   const auto sender = test::open(Kind::kEpoll);
-  send_each_alone(*sender, engine->local(), 40, 1000);
-  // The flushes enter the kernel, and reap, while buffers are ours.
+  constexpr size_t kCount = 40;
+  send_each_alone(*sender, engine->local(), kCount, 1000);
+  // The flushes enter the kernel, and reap, until every buffer is ours.
+  for (size_t i = 0; i < kCount; ++i) send_each_alone(*engine, sender->local(), 1, 1000);
   Collector collector;
-  collector.on_each = [&](const Collector::Datagram& datagram) {
-    engine->send(datagram.from, datagram.bytes);
-    engine->flush();
-  };
-  REQUIRE(poll_count(*engine, collector, 40));
-  check_patterns(collector, 40, 1000);
-  CHECK(engine->stats().receive_rearmed <= 40);
+  engine->poll(soon(10'000), collector);
+  CHECK(engine->stats().receive_rearmed == 0);
+  REQUIRE(poll_count(*engine, collector, kCount));
+  check_patterns(collector, kCount, 1000);
+  if (kind != Kind::kEpoll) CHECK(engine->stats().receive_rearmed >= 1);
   Collector back;
-  REQUIRE(poll_count(*sender, back, 40));
-  check_patterns(back, 40, 1000);
+  REQUIRE(poll_count(*sender, back, kCount));
 }
 
 TEST_CASE("trap: an empty datagram ends the multishot and nothing else") {
