@@ -5,9 +5,12 @@
 namespace fb::engine {
 namespace {
 
-// Idle time says no more than this, so that the beginning of a burst is soon seen.
+// Idle time says no more than this, so that the beginning of a load is soon seen.
 constexpr Duration kGapMax = BatchWait::kBound * 2;
-constexpr int kGapWeight = 4;  // a new gap counts for one part in so many
+// A new gap counts for one part in so many: a shorter one for little, so that only a load that
+// lasts is believed, and not what a sender catches up with; a longer one for much.
+constexpr int kShorterWeight = 8;
+constexpr int kLongerWeight = 2;
 // A wait asks for half of what should come within its bound, and so seldom reaches it.
 constexpr int kCaution = 2;
 constexpr uint32_t kRestMin = 16;
@@ -31,7 +34,8 @@ void BatchWait::arrived(Instant now, size_t count, unsigned asked) {
   }
   if (count == 0) return;
   const int64_t each_ns = std::min(now - last_, kGapMax).ns / static_cast<int64_t>(count);
-  gap_ = {gap_.ns + (each_ns - gap_.ns) / kGapWeight};
+  const int64_t change_ns = each_ns - gap_.ns;
+  gap_ = {gap_.ns + change_ns / (change_ns < 0 ? kShorterWeight : kLongerWeight)};
   last_ = now;
 }
 

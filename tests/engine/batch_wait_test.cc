@@ -42,6 +42,19 @@ TEST_CASE("batch wait: the closer they come the more are gathered, up to the mos
   CHECK(wait.gather() == 1);
 }
 
+TEST_CASE("batch wait: a burst is no load") {
+  BatchWait wait(kMax);
+  Instant now{};
+  for (int i = 0; i < 100; ++i) {
+    // What a sender that was held up for a moment catches up with.
+    wait.arrived(now = now + milliseconds(1), 64, 1);
+    wait.arrived(now = now + microseconds(50), 40, 1);
+    CHECK(wait.gather() == 1);
+    one_by_one(wait, now, microseconds(100), 10);
+    CHECK(wait.gather() == 1);
+  }
+}
+
 TEST_CASE("batch wait: what is waited for in vain is not waited for again soon") {
   BatchWait wait(kMax);
   Instant now{};
