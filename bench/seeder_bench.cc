@@ -28,7 +28,7 @@ using namespace fb;
 using namespace fb::roulette;
 
 constexpr size_t kJoined = 8192;          // as many as SeederConfig::neighbours_max
-constexpr size_t kHere = 8000;            // visitors at a time, in the visits
+constexpr size_t kHere = 7900;            // visitors at a time, in the visits
 constexpr size_t kBatch = 200;            // datagrams that are timed together
 constexpr size_t kBatches = 100;
 constexpr int kRounds = 5;                // interleaved with the baseline; the median counts
@@ -161,7 +161,8 @@ class Bench {
     for (size_t i = 0; i < sink_.kept_count; ++i) {
       const auto answer = wire::decode(std::span(sink_.kept[i].bytes).first(sink_.kept[i].size));
       const auto* greeted = std::get_if<wire::Greeted>(&answer->message);
-      if (greeted != nullptr && at < newcomers.size()) newcomers[at++].seeder = greeted->reply_token;
+      if (greeted == nullptr || at == newcomers.size()) continue;
+      newcomers[at++].seeder = greeted->reply_token;
     }
   }
 

@@ -49,6 +49,7 @@ struct FileRecord {
   [[nodiscard]] Geometry list_geometry(size_t level) const;
   // The object whose hashes are inline: where a download starts.
   [[nodiscard]] ObjectInfo deepest() const;
+  [[nodiscard]] FileId deepest_id() const { return list_ids.empty() ? id : list_ids.back(); }
   // Once list `level` is complete with `bytes` (verified): the object above it, which is list
   // `level - 1`, or the file itself for level 0.
   [[nodiscard]] std::expected<ObjectInfo, ContentError> above(size_t level,

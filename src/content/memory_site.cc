@@ -24,7 +24,7 @@ std::span<const uint8_t> MemorySite::manifest(std::string_view path) {
 
 std::optional<FileId> MemorySite::first_object(std::string_view path) {
   const FileRecord* found = record(path);
-  return found == nullptr ? std::nullopt : std::optional(found->deepest().id);
+  return found == nullptr ? std::nullopt : std::optional(found->deepest_id());
 }
 
 std::optional<Geometry> MemorySite::object(FileId id) {

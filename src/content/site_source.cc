@@ -42,7 +42,7 @@ std::span<const uint8_t> SiteSource::manifest(std::string_view path) {
 std::optional<FileId> SiteSource::first_object(std::string_view path) {
   const auto leaf = current_->tree().find(path);
   if (!leaf) return {};
-  return current_->tree().records()[*leaf]->deepest().id;
+  return current_->tree().records()[*leaf]->deepest_id();
 }
 
 std::optional<Geometry> SiteSource::object(FileId id) {

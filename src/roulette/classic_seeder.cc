@@ -224,7 +224,7 @@ void ClassicSeeder::on_neighbour(Instant now, const Endpoint& from,
   Neighbour* neighbour = core.find_by_token(datagram.header.to);
   if (neighbour == nullptr) return core.drop(Drop::kUnknownToken);
   if (const auto* challenge = std::get_if<wire::PathChallenge>(&datagram.message)) {
-    return core.on_path_challenge(now, *neighbour, from, *challenge);
+    return core.on_path_challenge(now, neighbour->token_out, from, *challenge);
   }
   if (const auto* response = std::get_if<wire::PathResponse>(&datagram.message)) {
     return core.on_path_response(*neighbour, from, *response);
@@ -242,7 +242,10 @@ void ClassicSeeder::on_neighbour(Instant now, const Endpoint& from,
     }
     core.send(now, Lane::kControl, *neighbour, answer);
   } else if (const auto* digests = std::get_if<wire::DigestRequest>(&datagram.message)) {
-    desk.on_digest_request(now, *neighbour, *digests);
+    desk.on_digest_request(now,
+                           {neighbour->endpoint, neighbour->token_out, neighbour->warned,
+                            neighbour->digests_asked},
+                           *digests);
   } else if (std::holds_alternative<wire::Bye>(datagram.message)) {
     remove(now, *neighbour);
   } else {

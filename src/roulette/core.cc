@@ -138,30 +138,36 @@ NodeStats Core::counted() const {
 }
 
 bool Core::accept_path(Instant now, Neighbour& neighbour, const Endpoint& from) {
-  if (neighbour.endpoint == from) return true;
+  return accept_path(now, neighbour.endpoint, neighbour.token_out, neighbour.path_check, from);
+}
+
+bool Core::accept_path(Instant now, const Endpoint& known, wire::Token token_out,
+                       std::unique_ptr<PathCheck>& check, const Endpoint& from) {
+  if (known == from) return true;
   drop(Drop::kChangedAddress);
-  const bool checking = neighbour.path_check && neighbour.path_check->candidate == from &&
-                        now - neighbour.path_check->sent < kPathCheckInterval;
-  if (checking || neighbour.token_out == 0) return false;
-  neighbour.path_check =
-      std::make_unique<PathCheck>(PathCheck{from, secret.next(), now});
-  send(now, Lane::kControl, from, neighbour.token_out,
-       wire::PathChallenge{neighbour.path_check->nonce});
+  const bool checking =
+      check && check->candidate == from && now - check->sent < kPathCheckInterval;
+  if (checking || token_out == 0) return false;
+  check = std::make_unique<PathCheck>(PathCheck{from, secret.next(), now});
+  send(now, Lane::kControl, from, token_out, wire::PathChallenge{check->nonce});
   return false;
 }
 
-void Core::on_path_challenge(Instant now, const Neighbour& neighbour, const Endpoint& from,
+void Core::on_path_challenge(Instant now, wire::Token token_out, const Endpoint& from,
                              const wire::PathChallenge& message) {
-  send(now, Lane::kControl, from, neighbour.token_out, wire::PathResponse{message.nonce});
+  send(now, Lane::kControl, from, token_out, wire::PathResponse{message.nonce});
+}
+
+bool Core::is_echo(const std::unique_ptr<PathCheck>& check, const Endpoint& from,
+                   const wire::PathResponse& message) {
+  if (check && check->candidate == from && check->nonce == message.nonce) return true;
+  drop(Drop::kUnexpected);
+  return false;
 }
 
 void Core::on_path_response(Neighbour& neighbour, const Endpoint& from,
                             const wire::PathResponse& message) {
-  if (!neighbour.path_check || neighbour.path_check->candidate != from ||
-      neighbour.path_check->nonce != message.nonce) {
-    drop(Drop::kUnexpected);
-    return;
-  }
+  if (!is_echo(neighbour.path_check, from, message)) return;
   ledger.on_moved(neighbour.account, neighbour.endpoint.address, from.address);
   neighbour.endpoint = from;
   neighbour.path_check.reset();

@@ -70,8 +70,14 @@ class Core {
   // The datagram came for `neighbour` from `from`. True when that is its address; otherwise the
   // new address is challenged, the datagram is dropped, and nothing else happens yet.
   bool accept_path(Instant now, Neighbour& neighbour, const Endpoint& from);
-  void on_path_challenge(Instant now, const Neighbour& neighbour, const Endpoint& from,
+  // The same for who is kept elsewhere: `known` is its address, `check` its move that waits.
+  bool accept_path(Instant now, const Endpoint& known, wire::Token token_out,
+                   std::unique_ptr<PathCheck>& check, const Endpoint& from);
+  void on_path_challenge(Instant now, wire::Token token_out, const Endpoint& from,
                          const wire::PathChallenge& message);
+  // True when it echoes the challenge that waits, from where that went; else it is dropped.
+  bool is_echo(const std::unique_ptr<PathCheck>& check, const Endpoint& from,
+               const wire::PathResponse& message);
   void on_path_response(Neighbour& neighbour, const Endpoint& from,
                         const wire::PathResponse& message);
 

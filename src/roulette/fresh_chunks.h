@@ -9,7 +9,7 @@
 
 #include "base/rng.h"
 #include "content/site_catalog.h"
-#include "roulette/partner.h"
+#include "wire/message.h"
 
 namespace fb::roulette {
 
@@ -19,19 +19,19 @@ class FreshChunks {
   FreshChunks(content::SiteCatalog& catalog, Rng& rng, bool repair)
       : catalog_(catalog), rng_(rng), repair_(repair) {}
 
-  // The next one that this neighbour is not known to hold; none when it has all, or when there is
-  // no such object.
-  std::optional<wire::ChunkName> next(content::FileId file, const Partner& partner) {
+  // The next one of which `held` does not hold; none when it does of all, or when there is no such
+  // object.
+  template <typename Predicate>
+  std::optional<wire::ChunkName> next(content::FileId file, Predicate held) {
     Round* round = round_of(file);
     if (round == nullptr) return {};
-    const View* view = partner.find_view(file);
     const size_t count = round->order.size();
     for (size_t tries = 0; tries < count; ++tries) {
       const size_t at = (round->next + tries) % count;
       const uint32_t id = round->order[at];
       const wire::ChunkName name{static_cast<uint16_t>(round->geometry.block_of(id)),
                                  static_cast<uint8_t>(round->geometry.position_of(id))};
-      if (view != nullptr && view->have.contains(name)) continue;
+      if (held(name)) continue;
       std::swap(round->order[round->next], round->order[at]);
       round->next = (round->next + 1) % count;
       return name;

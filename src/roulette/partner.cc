@@ -9,9 +9,26 @@ uint16_t clock_of(Instant now) { return static_cast<uint16_t>(now.ns / kTradeClo
 
 }  // namespace
 
+void TradeCounts::fill(Instant now, wire::TradeState& state) {
+  if (++sequence == 0) ++sequence;
+  state.sequence = sequence;
+  state.clock = clock_of(now);
+  state.heard = any_heard ? heard : uint16_t{0};
+  state.delay = delay;
+}
+
+bool TradeCounts::hear(Instant now, const wire::TradeState& state) {
+  const auto ahead = static_cast<int16_t>(state.sequence - heard);
+  if (any_heard && ahead < 0) return false;
+  any_heard = true;
+  heard = state.sequence;
+  delay = static_cast<uint16_t>(clock_of(now) - state.clock);
+  return true;
+}
+
 void Partner::begin_anew() {
-  any_heard = false;
-  heard = delay = echoed = 0;
+  TradeCounts::begin_anew();
+  echoed = 0;
   got = acknowledged = 0;
   sent.clear();
   wanted.clear();
@@ -20,20 +37,12 @@ void Partner::begin_anew() {
 }
 
 void Partner::fill(Instant now, wire::TradeState& state) {
-  if (++sequence == 0) ++sequence;
-  state.sequence = sequence;
-  state.clock = clock_of(now);
-  state.heard = any_heard ? heard : uint16_t{0};
-  state.delay = delay;
+  TradeCounts::fill(now, state);
   state.received = static_cast<uint32_t>(got & 0xffffffU);
 }
 
 bool Partner::hear(Instant now, const wire::TradeState& state, uint64_t sent_bytes) {
-  const auto ahead = static_cast<int16_t>(state.sequence - heard);
-  if (any_heard && ahead < 0) return false;
-  any_heard = true;
-  heard = state.sequence;
-  delay = static_cast<uint16_t>(clock_of(now) - state.clock);
+  if (!TradeCounts::hear(now, state)) return false;
   if (sequence != 0 && state.heard != 0 && state.heard != echoed) {
     echoed = state.heard;
     // The least delay ever is the way itself; what is more than that waited in our line or in its

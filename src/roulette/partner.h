@@ -50,7 +50,25 @@ struct View {
   bool named_to_it = false;
 };
 
-struct Partner {
+// The counts and clocks of the datagrams between two traders.
+struct TradeCounts {
+  uint16_t sequence = 0;  // of the last one to it
+  uint16_t heard = 0;     // the latest that came
+  uint16_t delay = 0;     // see wire::TradeState
+  bool any_heard = false;
+
+  // The count, clock and echo of the next datagram to it.
+  void fill(Instant now, wire::TradeState& state);
+  // Takes in those of a datagram of it; false when a later one has come before.
+  bool hear(Instant now, const wire::TradeState& state);
+  // It counts from the beginning again.
+  void begin_anew() {
+    any_heard = false;
+    heard = delay = 0;
+  }
+};
+
+struct Partner : TradeCounts {
   static constexpr size_t kAwaitsMax = 16;
   static constexpr size_t kSentMax = 64;
   static constexpr size_t kViewsMax = 64;
@@ -83,11 +101,7 @@ struct Partner {
   ByteCount tab{};     // that it grants us
   BlockBits pushable;  // positions that it does not ask for as long as it can
 
-  // The datagrams themselves.
-  uint16_t sequence = 0;  // of the last one to it
-  uint16_t heard = 0;     // the latest that came
-  uint16_t delay = 0;     // see wire::TradeState
-  bool any_heard = false;
+  // The datagrams themselves, beyond their counts.
   uint16_t echoed = 0;  // the latest of ours that it has measured
   Instant born{};
   Instant last_sent{};
@@ -131,7 +145,7 @@ struct Partner {
 
   // It has another token for us than before, so it has met us anew, and its counts begin anew too.
   void begin_anew();
-  // The count, clock and echo of the next datagram to it.
+  // As TradeCounts::fill, and what came from it so far.
   void fill(Instant now, wire::TradeState& state);
   // Takes in what a datagram of it says of ours; `sent_bytes` of chunks went to it so far. False
   // when a later one has come before, so that the rest of this one is stale.

@@ -126,7 +126,7 @@ Neighbour* PeerNode::Impl::admit(Instant now, const Endpoint& from,
   if (neighbour == nullptr) return exchange->on_stranger(now, from, datagram);
   // The path messages are what decides whether an address is right.
   if (const auto* challenge = std::get_if<wire::PathChallenge>(&datagram.message)) {
-    core.on_path_challenge(now, *neighbour, from, *challenge);
+    core.on_path_challenge(now, neighbour->token_out, from, *challenge);
     return nullptr;
   }
   if (const auto* response = std::get_if<wire::PathResponse>(&datagram.message)) {

@@ -1,9 +1,11 @@
-// What the lines of those who left lately gave, for those who come: the lower quartile of the last of
-// them. Who has more finds out soon (LineProof); who has less fills its line before it can tell.
+// What the lines of those who left lately gave, for those who come: the lower quartile of the last
+// of them. Who has more finds out soon (LineProof); who has less fills its line before it can tell.
 #pragma once
 
 #include <algorithm>
-#include <vector>
+#include <array>
+#include <cstddef>
+#include <cstdint>
 
 #include "wire/message.h"
 
@@ -14,21 +16,23 @@ class RecentRates {
   // Unknown ones are passed over.
   void add(wire::RateCode rate) {
     if (rate.code == 0) return;
-    if (rates_.size() >= kKept) rates_.erase(rates_.begin());
-    rates_.push_back(rate.code);
+    rates_[next_] = rate.code;
+    next_ = (next_ + 1) % kKept;
+    count_ = std::min(count_ + 1, kKept);
+    auto sorted = rates_;
+    const auto quarter = sorted.begin() + static_cast<ptrdiff_t>(count_ / 4);
+    std::nth_element(sorted.begin(), quarter, sorted.begin() + static_cast<ptrdiff_t>(count_));
+    typical_ = {*quarter};
   }
   // Unknown before there is one.
-  [[nodiscard]] wire::RateCode typical() const {
-    if (rates_.empty()) return {};
-    std::vector<uint8_t> sorted = rates_;
-    const auto quarter = sorted.begin() + static_cast<ptrdiff_t>(sorted.size() / 4);
-    std::ranges::nth_element(sorted, quarter);
-    return {*quarter};
-  }
+  [[nodiscard]] wire::RateCode typical() const { return typical_; }
 
  private:
   static constexpr size_t kKept = 63;
-  std::vector<uint8_t> rates_;  // oldest first
+  std::array<uint8_t, kKept> rates_{};  // the last ones, in no order
+  size_t next_ = 0;
+  size_t count_ = 0;
+  wire::RateCode typical_;
 };
 
 }  // namespace fb::roulette

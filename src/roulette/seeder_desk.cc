@@ -38,10 +38,10 @@ void SeederDesk::send_manifest(Instant now, const Endpoint& to, wire::Token toke
 }
 
 // Asked by who has met bad chunks. Hashing is not free, so a neighbour may ask only so often.
-void SeederDesk::on_digest_request(Instant now, Neighbour& from,
+void SeederDesk::on_digest_request(Instant now, const DigestAsker& from,
                                          const wire::DigestRequest& message) {
-  if (now - from.digests_asked < kDigestIntervalMin) return core_.drop(Drop::kUnexpected);
-  from.digests_asked = now;
+  if (now - from.asked < kDigestIntervalMin) return core_.drop(Drop::kUnexpected);
+  from.asked = now;
   // Who was warned asks without having seen anything; only the others are evidence.
   if (!from.warned) polluted_until_ = now + kPollutionRemembered;
   wire::Digests answer{message.file, message.first, {}};
@@ -51,7 +51,7 @@ void SeederDesk::on_digest_request(Instant now, Neighbour& from,
     answer.digests.push_back(*digest);
   }
   if (answer.digests.empty()) return core_.drop(Drop::kSourceGone);
-  core_.send(now, Lane::kControl, from, answer);
+  core_.send(now, Lane::kControl, from.endpoint, from.token_out, answer);
 }
 
 // Hashed once: under attack everybody asks for the same ones.

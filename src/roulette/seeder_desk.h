@@ -12,6 +12,14 @@
 
 namespace fb::roulette {
 
+// Who asks the desk for digests, and what it is answered by.
+struct DigestAsker {
+  const Endpoint& endpoint;
+  wire::Token token_out = 0;
+  bool warned = false;  // of pollution, when it came
+  Instant& asked;       // when it did so last
+};
+
 class SeederDesk {
  public:
   SeederDesk(Core& core, content::SiteCatalog& catalog) : core_(core), catalog_(catalog) {}
@@ -19,7 +27,7 @@ class SeederDesk {
   // As many parts as `bytes_max` allows; the rest is asked for again.
   void send_manifest(Instant now, const Endpoint& to, wire::Token token, uint16_t request,
                      const std::string& path, uint64_t bytes_max);
-  void on_digest_request(Instant now, Neighbour& from, const wire::DigestRequest& message);
+  void on_digest_request(Instant now, const DigestAsker& from, const wire::DigestRequest& message);
   // Somebody has asked for digests lately: newcomers are told to be cautious from the start.
   [[nodiscard]] bool polluted(Instant now) const { return now < polluted_until_; }
 

@@ -9,20 +9,24 @@
 // v2_seeder_give.cc gives chunks. One thread.
 #pragma once
 
-#include <deque>
-#include <functional>
+#include <array>
 #include <optional>
-#include <unordered_map>
+#include <span>
+#include <string_view>
+#include <utility>
 #include <vector>
 
+#include "base/ring.h"
 #include "roulette/core.h"
 #include "roulette/fresh_chunks.h"
 #include "roulette/recent_rates.h"
 #include "roulette/seeder_desk.h"
 #include "roulette/seeder_profile.h"
+#include "roulette/stranger_hash.h"
 #include "roulette/ticket.h"
 #include "roulette/uplink.h"
 #include "roulette/v2_seeder_tables.h"
+#include "roulette/visitors.h"
 
 namespace fb::roulette {
 
@@ -35,7 +39,10 @@ class V2Seeder final : public SeederProfile {
         desk_(core_, site),
         fresh_(site, core_.rng, options.config.v2.repair),
         uplink_(options.config.uplink, options.config.v2.backlog),
-        own_key_(ticket_key(core_.secret.next(), core_.secret.next())) {
+        own_key_(ticket_key(core_.secret.next(), core_.secret.next())),
+        hash_(own_key_),
+        paths_(hash_),
+        visitors_(hash_, paths_) {
     core_.pacer.set_rate({}, {});  // paced here
   }
 
@@ -44,8 +51,8 @@ class V2Seeder final : public SeederProfile {
   [[nodiscard]] Instant next_deadline() const override;
   void set_uplink(Instant now, BitRate uplink) override { uplink_.set_rate(now, uplink); }
   void close(Instant now) override;
-  [[nodiscard]] NodeStats stats() const override { return core_.counted(); }
-  [[nodiscard]] Footprint footprint() const override { return {core_.neighbours().size(), 0, 0}; }
+  [[nodiscard]] NodeStats stats() const override;
+  [[nodiscard]] Footprint footprint() const override { return {visitors_.size(), 0, 0}; }
 
  private:
   static constexpr size_t kContactsFew = 3;      // also for who comes again
@@ -58,23 +65,24 @@ class V2Seeder final : public SeederProfile {
   // A newcomer whose address is proved.
   struct Arrival {
     Admitted& admitted;
-    Neighbour& neighbour;
+    Visitor& visitor;
     bool again;  // it said so before
   };
   std::optional<Arrival> arrive(Instant now, const Endpoint& from, wire::Token reply_token,
                                 wire::Token name);
+  Visitor& enlist(Instant now, const Admitted& admitted);
   void on_confirm(Instant now, const Endpoint& from, const wire::Confirm& message);
   void on_greet(Instant now, const Endpoint& from, const wire::Greet& message);
   void name_to(Instant now, const Arrival& arrival);
   void give_first(Instant now, const Arrival& arrival, const std::vector<wire::BlockMap>& have,
                   uint32_t any);
   void on_neighbour(Instant now, const Endpoint& from, const wire::Datagram& datagram);
-  void on_control(Instant now, Neighbour& from, const wire::Control& message);
-  void queue_wanted(Instant now, Neighbour& from, content::FileId file,
+  void on_control(Instant now, Visitor& from, const wire::Control& message);
+  void queue_wanted(Instant now, Visitor& from, content::FileId file,
                     const wire::ChunkNames<wire::kWantsMax>& wants);
-  void on_bye(Instant now, Neighbour& from, const wire::Bye& message);
+  void on_bye(Visitor& from, const wire::Bye& message);
   void on_introduce(Instant now, const Endpoint& from, const wire::Introduce& message);
-  void queue_manifest(QueuedManifest asked);
+  void queue_manifest(QueuedManifest asked, std::string_view path);
   [[nodiscard]] bool manifest_is_next() const;
   void send_manifest(Instant now);
   void admit(Instant now);
@@ -90,16 +98,24 @@ class V2Seeder final : public SeederProfile {
   [[nodiscard]] bool is_cold() const;
   [[nodiscard]] bool owes_chunks() const;
   bool inject(Instant now);
-  bool send_piece(Instant now, const QueuedChunk& queued);
-  [[nodiscard]] std::optional<content::FileId> wanted_by(const Neighbour& visitor);
-  void push(Instant now, Neighbour& to, uint32_t count, bool first);
-  void refer(Instant now, Neighbour& to);
-  void recommend(Instant now, Neighbour& to, uint64_t path, size_t count);
-  void remove(Instant now, Neighbour& neighbour);
+  bool send_piece(Instant now, Visitor& to, const QueuedChunk& queued);
+  std::optional<wire::ChunkName> fresh_for(Visitor& to, content::FileId object);
+  [[nodiscard]] std::optional<content::FileId> wanted_by(const Visitor& visitor);
+  void push(Instant now, Visitor& to, uint32_t count, bool first);
+  void refer(Instant now, Visitor& to);
+  void recommend(Instant now, Visitor& to, PathId path, size_t count);
   void forget_old(Instant now);
   bool make_room(Instant now);
-  [[nodiscard]] std::vector<Listed*> choose(Instant now, uint64_t path, wire::Token newcomer,
-                                                  size_t count);
+  // Up to `count` visitors to be named; valid until somebody comes or goes.
+  [[nodiscard]] std::span<Visitor* const> choose(Instant now, PathId path,
+                                                 const Endpoint& newcomer, wire::Token name,
+                                                 size_t count);
+  void take_some(Instant now, std::span<uint32_t> newest_last, wire::Token newcomer, size_t count);
+  void take_older(Instant now, std::span<const uint32_t> newest_last, wire::Token newcomer,
+                  size_t count);
+  void take_one(Visitor& visitor) { chosen_[chosen_count_++] = &visitor; }
+  void ask_for(Visitor& to, content::FileId file, wire::ChunkName chunk, bool pushed);
+  void forget_oldest_admitted();
   [[nodiscard]] size_t joins_waiting() const { return joins_.size() + rejoins_.size(); }
   [[nodiscard]] size_t chunks_waiting() const { return firsts_.size() + queue_.size(); }
   // λ of docs/protocol.md.
@@ -109,6 +125,12 @@ class V2Seeder final : public SeederProfile {
   [[nodiscard]] double join_rate(Instant now) { return join_times_.in_last_second(now); }
   [[nodiscard]] uint8_t epoch(Instant now) const {
     return static_cast<uint8_t>(now.ns / kTicketEpoch.ns);
+  }
+  // By which `newcomer` reaches the visitor.
+  [[nodiscard]] static wire::Token ticket_to(const Visitor& visitor, const Address& newcomer,
+                                             uint8_t epoch) {
+    return make_ticket(ticket_key(visitor.join_token, visitor.name), newcomer, epoch,
+                       visitor.name);
   }
   [[nodiscard]] uint32_t grant(double rate) const;
   [[nodiscard]] bool favours_askers(double rate) const;
@@ -123,7 +145,7 @@ class V2Seeder final : public SeederProfile {
   }
   bool send(Instant now, const Endpoint& to, wire::Token token, Lane lane,
             const wire::Message& message);
-  bool send(Instant now, Neighbour& to, Lane lane, const wire::Message& message) {
+  bool send(Instant now, const Visitor& to, Lane lane, const wire::Message& message) {
     return send(now, to.endpoint, to.token_out, lane, message);
   }
 
@@ -134,20 +156,28 @@ class V2Seeder final : public SeederProfile {
   FreshChunks fresh_;
   Uplink uplink_;
   TicketKey own_key_;
-  std::deque<WaitingJoin> joins_;
-  std::deque<WaitingJoin> rejoins_;  // of who was admitted before; they come after the others
+  StrangerHash hash_;
+  PathTable paths_;
+  Visitors visitors_;
+  JoinQueue joins_;
+  JoinQueue rejoins_;  // of who was admitted before; they come after the others
   uint32_t turns_ = 0;
   uint32_t turns_asked_ = 0;
-  RecentTimes join_times_, asked_;              // asked_: whom we told to ask us for the manifest
-  std::deque<Admitted> admitted_;               // latest last
-  std::deque<Listed> listed_;                   // oldest first; those gone stay until they are old
-  std::unordered_map<uint32_t, Instant> gone_;  // looked up only
-  std::deque<QueuedChunk> firsts_;              // to newcomers; the newest first
-  std::deque<QueuedChunk> queue_;               // asked for by name, mostly
-  std::deque<QueuedManifest> manifests_;
+  RecentTimes join_times_, asked_;  // asked_: whom we told to ask us for the manifest
+  AdmittedQueue admitted_;          // latest last
+  ChainPool<BehindNat> behind_nat_;
+  std::array<Visitor*, wire::kContactsMax> chosen_{};
+  size_t chosen_count_ = 0;
+  wire::Message admit_{wire::Admit{}};  // the one that is written: its memory is used again
+  wire::Message recommendation_{wire::Recommendation{}};
+  Ring<VisitorId> listed_;     // oldest first; those gone stay until they are swept up
+  Instant swept_{};
+  Ring<QueuedChunk> firsts_;   // to newcomers; the newest first
+  Ring<QueuedChunk> queue_;    // asked for by name, mostly
+  ManifestQueue manifests_;
   double manifest_credit_ = 0;  // bytes
   RecentTimes pushes_;
-  std::vector<NeighbourId> unserved_;  // newest last
+  Ring<VisitorId> unserved_;           // newest last
   RecentRates up_rates_, down_rates_;  // of those who left
   Duration lifetime_ = seconds(2);
   bool wary_ = false;

@@ -47,66 +47,80 @@ bool V2Seeder::favours_askers(double rate) const {
 }
 
 // What it has come for; nothing when that was long ago.
-std::optional<content::FileId> V2Seeder::wanted_by(const Neighbour& visitor) {
-  const auto admitted =
-      std::ranges::find(admitted_.rbegin(), admitted_.rend(), visitor.name, &Admitted::name);
-  if (admitted == admitted_.rend()) return {};
-  return catalog_.first_object(admitted->path_text);
+std::optional<content::FileId> V2Seeder::wanted_by(const Visitor& visitor) {
+  const Admitted* admitted =
+      admitted_.find(kByNameAlone, hash_.of(visitor.name),
+                     [&](const Admitted& a) { return a.name == visitor.name; });
+  if (admitted == nullptr) return {};
+  return catalog_.first_object(paths_.text(admitted->path));
 }
 
-void V2Seeder::push(Instant now, Neighbour& to, uint32_t count, bool first) {
+// A chunk that it is not known to hold.
+std::optional<wire::ChunkName> V2Seeder::fresh_for(Visitor& to, content::FileId object) {
+  const auto chunk = fresh_.next(
+      object, [&](wire::ChunkName name) { return visitors_.holds(to, object, name); });
+  if (chunk) visitors_.note_held(to, object, *chunk);
+  return chunk;
+}
+
+void V2Seeder::ask_for(Visitor& to, content::FileId file, wire::ChunkName chunk, bool pushed) {
+  ++to.asked_waiting;
+  queue_.push_back({to.id, file, chunk, pushed});
+}
+
+void V2Seeder::push(Instant now, Visitor& to, uint32_t count, bool first) {
   const auto object = wanted_by(to);
   if (!object) return;
   for (uint32_t i = 0; i < count; ++i) {
-    const auto chunk = fresh_.next(*object, *to.partner);
+    const auto chunk = fresh_for(to, *object);
     if (!chunk) return;
-    to.partner->view(*object).have.add(*chunk);
-    const QueuedChunk queued{to.id, *object, *chunk, false};
-    if (first) {
-      pushes_.add(now);
-      firsts_.push_front(queued);
-      if (firsts_.size() > queue_max()) firsts_.pop_back();  // who has waited longest has gone on
-    } else {
-      queue_.push_back(queued);
+    if (!first) {
+      ask_for(to, *object, *chunk, false);
+      continue;
     }
+    pushes_.add(now);
+    ++to.firsts_waiting;
+    firsts_.push_front({to.id, *object, *chunk, false});
+    if (firsts_.size() <= queue_max()) continue;
+    // Who has waited longest has gone on.
+    Visitor* last = visitors_.find(firsts_.back().to);
+    if (last != nullptr) --last->firsts_waiting;
+    firsts_.pop_back();
   }
-  if (count > 0) std::erase(unserved_, to.id);
+  if (count > 0) to.served = true;
 }
 
 // With nothing to do: to the newest that got nothing yet, else to somebody young.
 bool V2Seeder::inject(Instant now) {
-  Neighbour* chosen = nullptr;
+  Visitor* chosen = nullptr;
   while (chosen == nullptr && !unserved_.empty()) {
-    Neighbour* newest = core_.find(unserved_.back());
+    Visitor* newest = visitors_.find(unserved_.back());
     unserved_.pop_back();
-    if (newest != nullptr && now - newest->partner->born < scale(lifetime_, 0.4)) chosen = newest;
+    if (newest == nullptr || newest->served) continue;
+    if (now - newest->born < scale(lifetime_, 0.4)) chosen = newest;
   }
   for (int tries = 0; chosen == nullptr && tries < 6 && !listed_.empty(); ++tries) {
-    const Listed& one = listed_[core_.rng.below(listed_.size())];
-    Neighbour* candidate = core_.find(one.id);
+    Visitor* candidate = visitors_.find(listed_[core_.rng.below(listed_.size())]);
     if (candidate == nullptr) continue;
     const content::Geometry* latest = fresh_.latest();
     const bool spread =
         latest != nullptr && chunks_sent_ * 10 > uint64_t{latest->chunk_count()} * 13;
-    if (spread && now - one.at > scale(lifetime_, kInjectAge)) continue;
-    if (now - candidate->partner->last_sent < kInjectGap) continue;
+    if (spread && now - candidate->born > scale(lifetime_, kInjectAge)) continue;
+    if (now - candidate->last_sent < kInjectGap) continue;
     chosen = candidate;
   }
   if (chosen == nullptr) return false;
   const auto object = wanted_by(*chosen);
   if (!object) return false;
-  const auto chunk = fresh_.next(*object, *chosen->partner);
+  const auto chunk = fresh_for(*chosen, *object);
   if (!chunk) return false;
-  chosen->partner->view(*object).have.add(*chunk);
-  queue_.push_back({chosen->id, *object, *chunk, true});
+  ask_for(*chosen, *object, *chunk, true);
   return true;
 }
 
-bool V2Seeder::send_piece(Instant now, const QueuedChunk& queued) {
-  Neighbour* to = core_.find(queued.to);
+bool V2Seeder::send_piece(Instant now, Visitor& to, const QueuedChunk& queued) {
   const auto geometry = catalog_.object(queued.file);
-  if (to == nullptr || !geometry) return false;
-  Partner& partner = *to->partner;
+  if (!geometry) return false;
   std::array<uint8_t, content::kChunkSizeMax> bytes;
   const uint32_t id = geometry->id_at(queued.chunk.block, queued.chunk.position);
   const size_t length = catalog_.read_chunk(queued.file, id, bytes);
@@ -115,17 +129,16 @@ bool V2Seeder::send_piece(Instant now, const QueuedChunk& queued) {
     return false;
   }
   wire::Piece message;
-  partner.fill(now, message.state);
+  to.counts.fill(now, message.state);
   message.state.file = queued.file;
   message.chunk = queued.chunk;
   message.pushed = queued.pushed;
   message.verified = true;
   message.grant = static_cast<uint8_t>(grant(load(now)));
   message.bytes = std::span(bytes).first(length);
-  if (!send(now, *to, Lane::kData, message)) return false;
-  partner.note_sent({message.state.sequence, queued.file, queued.chunk, queued.pushed, now});
-  partner.last_sent = now;
-  to->account.sent += length;
+  if (!send(now, to, Lane::kData, message)) return false;
+  visitors_.note_given(now, to, message.state.sequence, queued.file, queued.chunk);
+  to.last_sent = now;
   core_.stats.chunk_bytes_sent += length;
   ++chunks_sent_;
   return true;
@@ -138,7 +151,7 @@ SentSoFar V2Seeder::sent_so_far() const {
 // A swarm has begun from nothing and has not got the object once: nobody can finish before it has.
 bool V2Seeder::is_cold() const {
   const content::Geometry* latest = fresh_.latest();
-  return latest != nullptr && core_.neighbours().size() > kSwarmSmall &&
+  return latest != nullptr && visitors_.size() > kSwarmSmall &&
          (chunks_sent_ - sent_when_empty_.chunks) * 10 < uint64_t{latest->chunk_count()} * 13;
 }
 
@@ -150,7 +163,7 @@ bool V2Seeder::owes_chunks() const {
 }
 
 void V2Seeder::serve(Instant now) {
-  if (core_.neighbours().size() < kSwarmNone) sent_when_empty_ = sent_so_far();
+  if (visitors_.size() < kSwarmNone) sent_when_empty_ = sent_so_far();
   while (uplink_.ready(now)) {
     if (manifest_is_next()) {
       send_manifest(now);
@@ -162,7 +175,7 @@ void V2Seeder::serve(Instant now) {
     const auto size = static_cast<double>(core_.accepted_bytes() - before);
     manifest_credit_ = std::min(manifest_credit_ + size * share, kManifestCreditMax);
   }
-  next_idle_ = core_.neighbours().empty() ? Instant::never() : now + kIdle;
+  next_idle_ = visitors_.empty() ? Instant::never() : now + kIdle;
 }
 
 bool V2Seeder::serve_one(Instant now) {
@@ -174,38 +187,42 @@ bool V2Seeder::serve_one(Instant now) {
   if (chunks_waiting() == 0 && !inject(now)) return false;
   const bool askers = favours_askers(load(now)) && ++turns_asked_ % kTurnsForFirsts != 0;
   const bool asked = firsts_.empty() || (!queue_.empty() && askers);
-  std::deque<QueuedChunk>& queue = asked ? queue_ : firsts_;
+  Ring<QueuedChunk>& queue = asked ? queue_ : firsts_;
   const QueuedChunk next = queue.front();
   queue.pop_front();
-  send_piece(now, next);
+  Visitor* to = visitors_.find(next.to);
+  if (to == nullptr) return true;
+  --(asked ? to->asked_waiting : to->firsts_waiting);
+  send_piece(now, *to, next);
   return true;
 }
 
 // Its want list is absolute: what is on it, not on its way and not queued yet, is queued.
-void V2Seeder::queue_wanted(Instant now, Neighbour& from, content::FileId file,
+void V2Seeder::queue_wanted(Instant now, Visitor& from, content::FileId file,
                             const wire::ChunkNames<wire::kWantsMax>& wants) {
   if (file == content::FileId{}) return;
   const auto geometry = catalog_.object(file);
   if (!geometry) return core_.drop(Drop::kUnknownFile);
-  Partner& partner = *from.partner;
   // Nobody who asks keeps all others from the line.
   const size_t most = favours_askers(load(now)) ? queue_max() / kAskersMin : queue_max();
-  auto waiting = static_cast<size_t>(std::ranges::count(queue_, from.id, &QueuedChunk::to));
   for (const wire::ChunkName chunk : wants.span()) {
     if (chunk.block >= geometry->block_count() ||
         chunk.position >= geometry->block_size(chunk.block)) {
       core_.drop(Drop::kBadChunk);
       continue;
     }
-    if (partner.on_its_way(now, file, chunk) || queue_.size() >= queue_max()) continue;
-    if (waiting >= most) return;
+    if (visitors_.on_its_way(now, from, file, chunk) || queue_.size() >= queue_max()) continue;
+    if (from.asked_waiting >= most) return;
     const auto same = [&](const QueuedChunk& q) {
       return q.to == from.id && q.file == file && q.chunk == chunk;
     };
-    if (std::ranges::any_of(queue_, same)) continue;
-    std::erase_if(firsts_, same);
-    queue_.push_back({from.id, file, chunk, false});
-    ++waiting;
+    if (from.asked_waiting > 0 && queue_.find_if(same) != nullptr) continue;
+    if (from.firsts_waiting > 0) {
+      const size_t before = firsts_.size();
+      firsts_.erase_if(same);
+      from.firsts_waiting -= static_cast<uint16_t>(before - firsts_.size());
+    }
+    ask_for(from, file, chunk, false);
   }
 }
 
