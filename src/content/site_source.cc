@@ -35,7 +35,9 @@ SiteSource::SiteSource(SiteScanner scanner, const SecretKey& key,
 std::span<const uint8_t> SiteSource::manifest(std::string_view path) {
   const auto leaf = current_->tree().find(path);
   if (!leaf) return {};
-  blob_ = current_->tree().blob(*leaf);
+  // Where everybody comes at once, nearly all of them come for the same.
+  if (blob_leaf_ != leaf) blob_ = current_->tree().blob(*leaf);
+  blob_leaf_ = leaf;
   return blob_;
 }
 
@@ -109,6 +111,7 @@ void SiteSource::adopt(std::shared_ptr<const SiteVersion> version, Instant now) 
     if (!version->find(id)) retire(file, pinned_handle(id), until);
   }
   current_ = std::move(version);
+  blob_leaf_.reset();
   preloaded_ = 0;
   preload(kPreloadAtAdopt);
 }

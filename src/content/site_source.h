@@ -117,7 +117,8 @@ class SiteSource final : public SiteCatalog {
   RepairCache repair_cache_;
   std::list<OpenFile> open_files_;  // most recently used first; few, so they are searched in order
   std::vector<uint8_t> uncached_;   // the last MetaChunk that the cache could not keep
-  std::vector<uint8_t> blob_;       // what manifest() returned last
+  std::vector<uint8_t> blob_;       // what manifest() returned last,
+  std::optional<size_t> blob_leaf_;  // and of which file of the current version
   uint64_t failed_reads_ = 0;
 };
 

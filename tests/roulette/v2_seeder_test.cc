@@ -219,6 +219,56 @@ TEST_CASE("v2 seeder: its table is bounded, whoever comes and goes") {
   CHECK(f.footprint_is(0));
 }
 
+TEST_CASE("v2 seeder: who joins again is not named to itself, and keeps its place among the others") {
+  Fixture f;
+  std::vector<wire::Token> tokens;
+  for (uint8_t i = 1; i <= 6; ++i) tokens.push_back(f.meet(host(i)));
+  f.now = f.now + seconds(1);
+  for (const uint8_t again : {uint8_t{2}, uint8_t{6}, uint8_t{1}}) {
+    const auto admit = f.join(host(again));
+    CHECK(admit.contacts.size() == 3);
+    for (const auto& contact : admit.contacts) CHECK(contact.endpoint != host(again));
+  }
+  // Each is found where it stands when it leaves.
+  for (const uint8_t leaves : {uint8_t{3}, uint8_t{1}, uint8_t{6}, uint8_t{2}, uint8_t{4}}) {
+    f.receive(host(leaves), tokens[leaves - 1U], wire::Bye{1000});
+  }
+  CHECK(f.footprint_is(1));
+  const auto last = f.join(host(9));
+  REQUIRE(last.contacts.size() == 1);
+  CHECK(last.contacts[0].endpoint == host(5));
+}
+
+TEST_CASE("v2 seeder: a full table is not looked through for every newcomer") {
+  SeederConfig bounds;
+  bounds.neighbours_max = 2;
+  Fixture f({}, bounds);
+  for (uint8_t i = 1; i <= 2; ++i) f.meet(host(i));
+  const auto comes = [&](uint8_t number) {
+    f.receive(host(number), f.join(host(number)).ticket, greet_of(host(number)));
+    return f.drops(Drop::kTableFull);
+  };
+  f.now = f.now + milliseconds(8500);  // four lifetimes of 2 s and half a second
+  CHECK(comes(3) == 1);                // they may still be here
+  f.now = f.now + milliseconds(5);
+  CHECK(comes(4) == 2);  // they are not, but it has looked a moment ago
+  f.now = f.now + milliseconds(5);
+  CHECK(comes(5) == 2);
+  CHECK(f.footprint_is(1));
+}
+
+TEST_CASE("v2 seeder: who has moved is named where it is") {
+  Fixture f;
+  const wire::Token token = f.meet(host(1));
+  f.receive(host(7), token, wire::Control{});
+  const auto challenge = f.out.last<wire::PathChallenge>(host(7));
+  REQUIRE(challenge);
+  f.receive(host(8), token, wire::PathResponse{challenge->nonce});
+  CHECK(f.join(host(20)).contacts.at(0).endpoint == host(1));  // that proves nothing
+  f.receive(host(7), token, wire::PathResponse{challenge->nonce});
+  CHECK(f.join(host(21)).contacts.at(0).endpoint == host(7));
+}
+
 TEST_CASE("v2 seeder: another profile is refused by name") {
   Fixture f;
   f.receive(host(1), 0, wire::Join{wire::Profile::kClassic, 5, 6, {}, "f"});

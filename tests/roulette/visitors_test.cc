@@ -2,8 +2,8 @@
 
 #include <vector>
 
-#include "support.h"
 #include "catch.h"
+#include "support.h"
 
 using namespace fb;
 using namespace fb::roulette;
