@@ -219,7 +219,7 @@ TEST_CASE("v2 seeder: its table is bounded, whoever comes and goes") {
   CHECK(f.footprint_is(0));
 }
 
-TEST_CASE("v2 seeder: who joins again is not named to itself, and keeps its place among the others") {
+TEST_CASE("v2 seeder: who joins again is not named to itself, and keeps its place") {
   Fixture f;
   std::vector<wire::Token> tokens;
   for (uint8_t i = 1; i <= 6; ++i) tokens.push_back(f.meet(host(i)));
