@@ -106,7 +106,7 @@ struct Partner : TradeCounts {
   Instant born{};
   Instant last_sent{};
   bool ask_referrals = false;
-  Instant referrals_asked{};  // of a seeder by a peer; at the seeder: by the peer
+  Instant referrals_asked{};  // of a seeder
   bool called_again = false;  // it did not answer at once
   bool reached = false;       // by strangers, it says
   bool newcomer = false;      // it came by a ticket, so it has just been admitted

@@ -234,7 +234,10 @@ void V2Seeder::on_neighbour(Instant now, const Endpoint& from, const wire::Datag
   if (const auto* response = std::get_if<wire::PathResponse>(&datagram.message)) {
     if (!core_.is_echo(visitor.path_check, from, *response)) return;
     visitor.path_check.reset();
-    return visitors_.move(visitor, from);
+    // It may have joined anew from there meanwhile, and two must not have one endpoint and name.
+    Visitor* const there = visitors_.find_by_name(from, visitor.name);
+    if (there != nullptr && there != &visitor) visitors_.remove(*there);
+    return visitors_.move(*visitors_.find_by_token(datagram.header.to), from);
   }
   if (!core_.accept_path(now, visitor.endpoint, visitor.token_out, visitor.path_check, from)) {
     return;
@@ -326,6 +329,7 @@ void V2Seeder::forget_old(Instant now) {
   const Duration stays = scale(lifetime_, many ? 1.5 : 4) + milliseconds(500);
   size_t here = 0;
   size_t late = 0;
+  std::vector<VisitorId> gone;
   listed_.erase_if([&](VisitorId id) {
     Visitor* one = visitors_.find(id);
     if (one == nullptr) return true;
@@ -334,9 +338,10 @@ void V2Seeder::forget_old(Instant now) {
     late += heard && now - one->born > std::max(lifetime_ * 3, kLateAtLeast) ? 1U : 0U;
     const bool silent = now - one->heard > std::max(stays, seconds(2));
     if (!silent && now - one->born <= kListedMax) return false;
-    visitors_.remove(*one);
+    gone.push_back(id);
     return true;
   });
+  visitors_.remove(gone);
   wary_ = late >= kLateFew && late * kLateShare > here;
   swept_ = now;
 }

@@ -126,6 +126,7 @@ bool V2Seeder::send_piece(Instant now, Visitor& to, const QueuedChunk& queued) {
   const size_t length = catalog_.read_chunk(queued.file, id, bytes);
   if (length == 0) {
     core_.drop(Drop::kSourceGone);
+    to.last_sent = now;  // or it would be tried with chunk after chunk, without a pause
     return false;
   }
   wire::Piece message;

@@ -40,12 +40,35 @@ Visitor& Visitors::add(Instant now, const Endpoint& endpoint, wire::Token name,
 }
 
 void Visitors::remove(Visitor& visitor) {
-  const uint32_t place = visitor.id.place;
   auto& line = by_path_[static_cast<size_t>(visitor.path)];
   // Four bytes for each who came later: of thousands that is one copy of some KiB, in less than a
   // microsecond, and the order of the others is kept.
   line.erase(line.begin() + static_cast<ptrdiff_t>(rank_of(visitor)));
-  if (line.empty() && line.capacity() > kPlacesKept) line = {};
+  shrink(line);
+  forget(visitor);
+}
+
+// One after the other would copy the rest of a list for each of them.
+void Visitors::remove(std::span<const VisitorId> gone) {
+  std::vector<PathId> paths;
+  for (const VisitorId id : gone) paths.push_back(slots_[id.place].path);
+  for (const VisitorId id : gone) forget(slots_[id.place]);
+  std::ranges::sort(paths);
+  const auto repeated = std::ranges::unique(paths);
+  paths.erase(repeated.begin(), repeated.end());
+  for (const PathId path : paths) {
+    auto& line = by_path_[static_cast<size_t>(path)];
+    std::erase_if(line, [this](uint32_t place) { return !slots_[place].is_here(); });
+    shrink(line);
+  }
+}
+
+void Visitors::shrink(std::vector<uint32_t>& line) {
+  if (line.empty() && line.capacity() > kPlacesKept) line = std::vector<uint32_t>();
+}
+
+void Visitors::forget(Visitor& visitor) {
+  const uint32_t place = visitor.id.place;
   by_token_.remove(place);
   by_name_.remove(place);
   by_endpoint_.remove(place);

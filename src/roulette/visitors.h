@@ -74,6 +74,8 @@ class Visitors {
   Visitor& add(Instant now, const Endpoint& endpoint, wire::Token name, wire::Token token_in,
                PathId path);
   void remove(Visitor& visitor);
+  // Many at once, each of them here; the work is that of looking through the paths' lists once.
+  void remove(std::span<const VisitorId> gone);
   // It is at another address now.
   void move(Visitor& visitor, const Endpoint& to);
 
@@ -122,6 +124,10 @@ class Visitors {
 
  private:
   static constexpr size_t kSharersMax = 256;
+  // Takes it out of all but its path's list.
+  void forget(Visitor& visitor);
+  void shrink(std::vector<uint32_t>& line);
+
   static constexpr size_t kPlacesKept = 64;  // of a path that nobody waits for any more
   struct Given {
     content::FileId file{};

@@ -269,6 +269,25 @@ TEST_CASE("v2 seeder: who has moved is named where it is") {
   CHECK(f.join(host(21)).contacts.at(0).endpoint == host(7));
 }
 
+TEST_CASE("v2 seeder: who joins anew where it moves to is there once") {
+  Fixture f;
+  const wire::Token token = f.meet(host(1));
+  f.receive(host(7), token, wire::Control{});
+  const auto challenge = f.out.last<wire::PathChallenge>(host(7)).value();
+  auto join = join_of(host(7));
+  join.name = name_of(host(1));
+  f.receive(host(7), 0, join);
+  auto greet = greet_of(host(7));
+  greet.name = join.name;
+  f.receive(host(7), f.out.last<wire::Admit>(host(7)).value().ticket, greet);
+  CHECK(f.footprint_is(2));
+  f.receive(host(7), token, wire::PathResponse{challenge.nonce});
+  CHECK(f.footprint_is(1));
+  const auto contacts = f.join(host(21)).contacts;
+  REQUIRE(contacts.size() == 1);
+  CHECK(contacts[0].endpoint == host(7));
+}
+
 TEST_CASE("v2 seeder: another profile is refused by name") {
   Fixture f;
   f.receive(host(1), 0, wire::Join{wire::Profile::kClassic, 5, 6, {}, "f"});

@@ -89,6 +89,39 @@ TEST_CASE("visitors are found by all that they are known by, whoever comes and g
   }
 }
 
+TEST_CASE("many visitors leave at once as they would one by one") {
+  Rng rng(3);
+  Fixture f;
+  const PathId paths[] = {f.paths.hold("a"), f.paths.hold("b"), f.paths.hold("c")};
+  std::vector<VisitorId> gone;
+  std::vector<uint32_t> stay[3];
+  for (wire::Token name = 1; name <= 600; ++name) {
+    const size_t which = rng.below(3);
+    const VisitorId id = f.add(host(static_cast<uint8_t>(name % 200)), name, paths[which]).id;
+    // All of the third path's go.
+    if (which == 2 || rng.below(2) == 0) {
+      gone.push_back(id);
+    } else {
+      stay[which].push_back(id.place);
+    }
+  }
+  f.visitors.remove(gone);
+  CHECK(f.visitors.size() == stay[0].size() + stay[1].size());
+  for (const VisitorId id : gone) REQUIRE(f.visitors.find(id) == nullptr);
+  for (size_t i = 0; i < 3; ++i) {
+    const auto line = f.visitors.of_path(paths[i]);
+    CHECK(std::vector<uint32_t>(line.begin(), line.end()) == stay[i]);
+  }
+  // Their places are taken again.
+  const uint32_t places = f.visitors.places();
+  for (wire::Token name = 1001; name <= 1000 + gone.size(); ++name) {
+    f.add(host(1), name, paths[2]);
+  }
+  CHECK(f.visitors.places() == places);
+  f.visitors.remove(std::span<const VisitorId>{});
+  CHECK(f.visitors.of_path(paths[2]).size() == gone.size());
+}
+
 TEST_CASE("the latest visitor at an endpoint is found, and not a host of others looked through") {
   Fixture f;
   const PathId path = f.paths.hold("a");
