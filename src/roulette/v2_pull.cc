@@ -145,13 +145,21 @@ bool V2Exchange::ask_one(Instant now, int64_t& room, bool also_pushable) {
       if (best == nullptr) continue;
       Partner& partner = *best->partner;
       const View* view = best->is_seeder ? nullptr : partner.find_view(wanted.id);
+      const bool alone = best->is_seeder && degree() == 0;
       for (int64_t n = 0; n < kAskedAtOnce && room > 0; ++n) {
         if (n > 0 &&
             (best->is_seeder || credit_at(*best) < size || partner.asked() >= per_neighbour())) {
           break;
         }
         BlockBits from = wanted_of(wanted, block);
-        if (!also_pushable) from = from.minus(pushable_);
+        if (alone) {
+          // Nobody to trade with, so what needs neither coding there nor decoding here.
+          const nois::Interval sources = wanted.geometry.source_chunks_of(block);
+          const BlockBits plain = from & BlockBits::all(static_cast<uint32_t>(sources.length()));
+          if (plain.any()) from = plain;
+        } else if (!also_pushable) {
+          from = from.minus(pushable_);
+        }
         if (view != nullptr) from = from & view->have.bits(block, total);
         std::optional<uint8_t> position;
         if (best->is_seeder)

@@ -309,6 +309,26 @@ TEST_CASE("v2 peer: no more is asked of the seeder than one want list tells") {
   CHECK(f.out.count<wire::Control>() < 5);  // all has been told
 }
 
+TEST_CASE("v2 peer: who is alone asks the seeder for source chunks, else for repair chunks too") {
+  RouletteConfig config;
+  config.downlink = {4'000'000};
+  for (const bool alone : {true, false}) {
+    CAPTURE(alone);
+    Fixture f(100 * 1024, config);
+    std::vector<wire::Contact> contacts;
+    if (!alone) contacts.push_back({host(2), 0x22});
+    f.join(contacts);
+    if (!alone) f.answer_greet(host(2), 0x2222);
+    f.give(0, 200);
+    f.pass(milliseconds(100));
+    const auto wants = f.out.last<wire::Control>(host(1)).value().state.wants;
+    const auto repairs = std::ranges::count_if(
+        wants.span(), [](wire::ChunkName chunk) { return chunk.position >= 100; });
+    CHECK(wants.count > 20);
+    CHECK((repairs == 0) == alone);
+  }
+}
+
 TEST_CASE("v2 peer: an untrue copy of what is held is not paid for, a true one is") {
   Fixture f;
   f.join({{host(2), 0x22}});
