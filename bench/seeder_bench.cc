@@ -120,14 +120,14 @@ class Bench {
   // Datagrams of a batch, timed; virtual time goes on by `gap` with each.
   void feed(size_t count, Duration gap, Cost& cost) {
     sink_.kept_count = 0;
-    const uint64_t allocations = test::heap_count.allocations;
+    const uint64_t allocations = test::allocations.load();
     const double before = cpu_now_us();
     for (size_t i = 0; i < count; ++i) {
       now_ = now_ + gap;
       seeder_->receive(now_, batch_[i].from, std::span(batch_[i].bytes).first(batch_[i].size));
     }
     cost.cpu_us += cpu_now_us() - before;
-    cost.allocations += test::heap_count.allocations - allocations;
+    cost.allocations += test::allocations.load() - allocations;
   }
 
   void join(std::vector<Visitor>& newcomers, Cost& cost) {
@@ -299,11 +299,11 @@ void print(const char* what, double us, double least_us, const Cost& cost) {
 int main() {
   {
     const auto bench = std::make_unique<Bench>();
-    const uint64_t before = test::heap_count.live_bytes;
+    const uint64_t before = test::live_bytes.load();
     Cost cost;
     bench->visits(kJoined, kJoined, cost);
     const uint64_t now = bench->stats().neighbours_now;
-    const uint64_t bytes = test::heap_count.live_bytes - before;
+    const uint64_t bytes = test::live_bytes.load() - before;
     // The bench's own record of who is here is no part of it.
     const uint64_t own = now * sizeof(Visitor);
     std::printf("%-28s %8.0f bytes, with %llu joined\n", "memory a joined peer",

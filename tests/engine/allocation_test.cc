@@ -1,49 +1,7 @@
-// After start-up the packet path allocates nothing. This file replaces the global operator new of
-// the test program by one that counts.
-#include <atomic>
-#include <cstdlib>
-#include <new>
-
+// After start-up the packet path allocates nothing.
 #include "catch.h"
+#include "counting_new.h"
 #include "engine/support.h"
-
-// A sanitizer has its own operator new and checks how memory is given back.
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define FB_COUNTS_ALLOCATIONS 0
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || \
-    __has_feature(memory_sanitizer)
-#define FB_COUNTS_ALLOCATIONS 0
-#endif
-#endif
-#ifndef FB_COUNTS_ALLOCATIONS
-#define FB_COUNTS_ALLOCATIONS 1
-#endif
-
-namespace {
-
-std::atomic<uint64_t> allocations{0};
-
-[[maybe_unused]] void* counted(void* memory) {
-  allocations.fetch_add(1, std::memory_order_relaxed);  // read by the thread that allocates
-  if (memory == nullptr) std::abort();
-  return memory;
-}
-
-}  // namespace
-
-#if FB_COUNTS_ALLOCATIONS
-// The array forms call these.
-void* operator new(size_t bytes) { return counted(std::malloc(bytes > 0 ? bytes : 1)); }
-void* operator new(size_t bytes, std::align_val_t alignment) {
-  const auto each = static_cast<size_t>(alignment);
-  return counted(std::aligned_alloc(each, (bytes + each - 1) / each * each));
-}
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, size_t) noexcept { std::free(memory); }
-void operator delete(void* memory, std::align_val_t) noexcept { std::free(memory); }
-void operator delete(void* memory, size_t, std::align_val_t) noexcept { std::free(memory); }
-#endif
 
 namespace fb::engine {
 namespace {
@@ -77,10 +35,10 @@ size_t pass(UdpEngine& sender, UdpEngine& receiver, const Bytes& bytes) {
 }
 
 TEST_CASE("engine: nothing is allocated for a datagram after start-up") {
-#if !FB_COUNTS_ALLOCATIONS
-  WARN("skipped: a sanitizer counts allocations in its own way");
-  return;
-#endif
+  if (!fb::test::kCountsAllocations) {
+    WARN("skipped: a sanitizer counts allocations in its own way");
+    return;
+  }
   const Kind kind = GENERATE(from_range(std::begin(test::kKinds), std::end(test::kKinds)));
   const bool segmentation = GENERATE(true, false);
   INFO(test::name_of(kind) << ", segmentation " << segmentation);
@@ -89,14 +47,14 @@ TEST_CASE("engine: nothing is allocated for a datagram after start-up") {
   if (!sender) return;
   const auto receiver = test::open(kind, options);
   const Bytes bytes = test::pattern(1200);
-  const uint64_t at_start = allocations.load();
+  const uint64_t at_start = fb::test::allocations.load();
   REQUIRE(std::make_unique<Bytes>(1)->size() == 1);
-  REQUIRE(allocations.load() > at_start);  // it does count
+  REQUIRE(fb::test::allocations.load() > at_start);  // it does count
 
   size_t datagrams = 0;
-  const uint64_t before = allocations.load();
+  const uint64_t before = fb::test::allocations.load();
   for (int i = 0; i < 20; ++i) datagrams += pass(*sender, *receiver, bytes);
-  const uint64_t during = allocations.load() - before;
+  const uint64_t during = fb::test::allocations.load() - before;
   CHECK(during == 0);
   CHECK(datagrams == 20 * 3 * 120);
 }
