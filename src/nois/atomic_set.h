@@ -26,7 +26,7 @@
 //   3. a page's count, which only sets of several pages keep, is the number of its bits whenever no
 //      call is under way.
 // Reclamation: a page, once it is there, stays until the set is destroyed, so nobody ever holds one
-// that is freed. Memory is at most capacity / 7 bytes; a set that has held nothing has no page.
+// that is freed. Memory is at most capacity / 7 + 32 bytes; before the first id there is no page.
 #pragma once
 
 #include <atomic>
