@@ -40,6 +40,11 @@ class ChainPool {
     }
     return nullptr;
   }
+  // Of all, latest first.
+  template <typename Visit>
+  void each(Chain list, Visit visit) const {
+    for (Chain place = list; place != 0; place = at(place).next) visit(at(place));
+  }
   // Keeps the order, latest first.
   template <typename Predicate>
   void erase_if(Chain& list, Predicate goes) {
@@ -65,6 +70,7 @@ class ChainPool {
 
  private:
   [[nodiscard]] Item& at(Chain place) { return items_[place - 1]; }
+  [[nodiscard]] const Item& at(Chain place) const { return items_[place - 1]; }
 
   std::vector<Item> items_;
   Chain free_ = 0;  // a list of them

@@ -67,10 +67,10 @@ bool Partner::hear(Instant now, const wire::TradeState& state, uint64_t sent_byt
   return true;
 }
 
-bool Partner::on_its_way(Instant now, content::FileId file, wire::ChunkName chunk) const {
-  return std::ranges::any_of(sent, [&](const SentPiece& s) {
-    return s.file == file && s.chunk == chunk && now - s.at < kLost;
-  });
+void Partner::mark_on_its_way(Instant now, content::FileId file, ChunkMarks& marks) const {
+  for (const SentPiece& s : sent) {
+    if (s.file == file && now - s.at < kLost) marks.mark(s.chunk);
+  }
 }
 
 void Partner::note_sent(const SentPiece& piece) {

@@ -8,6 +8,7 @@
 
 #include "base/time.h"
 #include "content/object.h"
+#include "roulette/chunk_marks.h"
 #include "roulette/coded_set.h"
 #include "roulette/line_proof.h"
 #include "wire/message.h"
@@ -150,9 +151,9 @@ struct Partner : TradeCounts {
   // Takes in what a datagram of it says of ours; `sent_bytes` of chunks went to it so far. False
   // when a later one has come before, so that the rest of this one is stale.
   bool hear(Instant now, const wire::TradeState& state, uint64_t sent_bytes);
-  // The chunk went to it lately, in a datagram that it had not heard of when it spoke last. What it
-  // has not heard of for longer is lost.
-  [[nodiscard]] bool on_its_way(Instant now, content::FileId file, wire::ChunkName chunk) const;
+  // Marks the chunks that went to it lately, in datagrams that it had not heard of when it spoke
+  // last. What it has not heard of for longer is lost.
+  void mark_on_its_way(Instant now, content::FileId file, ChunkMarks& marks) const;
   void note_sent(const SentPiece& piece);
   // Pushed chunks that it had not heard of when it spoke last.
   [[nodiscard]] uint32_t pushes_out(Instant now) const {

@@ -145,7 +145,7 @@ class V2Exchange final : public Exchange {
   void forget_kept();
   void add_object(Download& download);
   void rebuild(Object& object);
-  void recount(Object& object);
+  void resync_block(Object& object, uint16_t block, const content::ChunkStore& store);
   void sync_block(Object& object, uint16_t block, const content::ChunkStore& store);
   [[nodiscard]] uint32_t needed(const Object& object, uint16_t block) const;
   [[nodiscard]] uint32_t tradeable(const Object& object, uint16_t block) const;

@@ -104,11 +104,13 @@ void V2Exchange::read_wants(Instant now, Partner& partner, content::FileId file,
   }
   View& view = partner.view(file);
   view.named_by_it = true;
+  ChunkMarks on_its_way(wants.span());
+  partner.mark_on_its_way(now, file, on_its_way);
   for (const wire::ChunkName chunk : wants.span()) {
     if (chunk.block >= about->blocks.size() ||
         !about->blocks[chunk.block].held.test(chunk.position))
       continue;
-    if (partner.on_its_way(now, file, chunk)) continue;
+    if (on_its_way.marked(chunk)) continue;
     const auto old = std::ranges::find_if(
         before, [&](const Wanted& w) { return w.file == file && w.chunk == chunk; });
     partner.wanted.push_back({file, chunk, old == before.end() ? now : old->since});

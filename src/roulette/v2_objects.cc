@@ -124,18 +124,22 @@ void V2Exchange::rebuild(Object& object) {
       download != nullptr ? &download->current() : downloads_.store_of(object.id);
   if (store == nullptr) return;
   object.cautious = download != nullptr ? download->cautious : downloads_.cautious(object.id);
-  for (size_t block = 0; block < object.blocks.size(); ++block) {
-    sync_block(object, static_cast<uint16_t>(block), *store);
+  object.held = object.missing = 0;
+  for (size_t i = 0; i < object.blocks.size(); ++i) {
+    const auto block = static_cast<uint16_t>(i);
+    sync_block(object, block, *store);
+    object.held += object.blocks[block].held.count();
+    object.missing += needed(object, block);
   }
-  recount(object);
 }
 
-void V2Exchange::recount(Object& object) {
-  object.held = object.missing = 0;
-  for (size_t block = 0; block < object.blocks.size(); ++block) {
-    object.held += object.blocks[block].held.count();
-    object.missing += needed(object, static_cast<uint16_t>(block));
-  }
+// One block, and the object's sums with it.
+void V2Exchange::resync_block(Object& object, uint16_t block, const content::ChunkStore& store) {
+  object.held -= object.blocks[block].held.count();
+  object.missing -= needed(object, block);
+  sync_block(object, block, store);
+  object.held += object.blocks[block].held.count();
+  object.missing += needed(object, block);
 }
 
 // Of what is whole only so much is traded; more is taken in again when somebody asks for it.

@@ -370,8 +370,7 @@ void V2Exchange::take(Instant now, Neighbour& from, const Early& piece) {
     case Outcome::kDuplicate:
       core_.stats.chunk_bytes_duplicate += length;
       pay_for_copy();
-      sync_block(*of, piece.chunk.block, store);  // or it is asked for again and again
-      recount(*of);
+      resync_block(*of, piece.chunk.block, store);  // or it is asked for again and again
       return useless(Drop::kDuplicateChunk);
     case Outcome::kOutOfRange:
       return useless(Drop::kBadChunk);
@@ -395,8 +394,7 @@ void V2Exchange::take(Instant now, Neighbour& from, const Early& piece) {
     ++of->held;
     of->missing -= before - needed(*of, piece.chunk.block);
   } else {
-    sync_block(*of, piece.chunk.block, store);
-    recount(*of);
+    resync_block(*of, piece.chunk.block, store);
     if (of->blocks[piece.chunk.block].done) cancel(*of, piece.chunk.block);
   }
   const bool opened = of->blocks[piece.chunk.block].done ||

@@ -206,24 +206,28 @@ void V2Seeder::queue_wanted(Instant now, Visitor& from, content::FileId file,
   if (!geometry) return core_.drop(Drop::kUnknownFile);
   // Nobody who asks keeps all others from the line.
   const size_t most = favours_askers(load(now)) ? queue_max() / kAskersMin : queue_max();
+  ChunkMarks known(wants.span());  // on their way, or queued
+  visitors_.mark_on_its_way(now, from, file, known);
+  for (size_t i = 0; from.asked_waiting > 0 && i < queue_.size(); ++i) {
+    if (queue_[i].to == from.id && queue_[i].file == file) known.mark(queue_[i].chunk);
+  }
   for (const wire::ChunkName chunk : wants.span()) {
     if (chunk.block >= geometry->block_count() ||
         chunk.position >= geometry->block_size(chunk.block)) {
       core_.drop(Drop::kBadChunk);
       continue;
     }
-    if (visitors_.on_its_way(now, from, file, chunk) || queue_.size() >= queue_max()) continue;
+    if (known.marked(chunk) || queue_.size() >= queue_max()) continue;
     if (from.asked_waiting >= most) return;
-    const auto same = [&](const QueuedChunk& q) {
-      return q.to == from.id && q.file == file && q.chunk == chunk;
-    };
-    if (from.asked_waiting > 0 && queue_.find_if(same) != nullptr) continue;
     if (from.firsts_waiting > 0) {
       const size_t before = firsts_.size();
-      firsts_.erase_if(same);
+      firsts_.erase_if([&](const QueuedChunk& q) {
+        return q.to == from.id && q.file == file && q.chunk == chunk;
+      });
       from.firsts_waiting -= static_cast<uint16_t>(before - firsts_.size());
     }
     ask_for(from, file, chunk, false);
+    known.mark(chunk);
   }
 }
 

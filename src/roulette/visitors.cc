@@ -152,21 +152,27 @@ bool Visitors::holds(const Visitor& visitor, content::FileId file, wire::ChunkNa
 
 void Visitors::note_given(Instant now, Visitor& visitor, uint16_t sequence, content::FileId file,
                           wire::ChunkName chunk) {
-  given_.cut(visitor.given, kGivenMax - 1);
+  if (visitor.given_count == kGivenMax) {
+    given_.cut(visitor.given, kGivenKept);
+    visitor.given_count = kGivenKept;
+  }
   given_.push(visitor.given, {file, now, chunk, sequence, 0});
+  ++visitor.given_count;
 }
 
-bool Visitors::on_its_way(Instant now, const Visitor& visitor, content::FileId file,
-                          wire::ChunkName chunk) {
-  return given_.find(visitor.given, [&](const Given& g) {
-    return g.file == file && g.chunk == chunk && now - g.at < Partner::kLost;
-  }) != nullptr;
+void Visitors::mark_on_its_way(Instant now, const Visitor& visitor, content::FileId file,
+                               ChunkMarks& marks) const {
+  given_.each(visitor.given, [&](const Given& g) {
+    if (g.file == file && now - g.at < Partner::kLost) marks.mark(g.chunk);
+  });
 }
 
 bool Visitors::hear(Instant now, Visitor& visitor, const wire::TradeState& state) {
   if (!visitor.counts.hear(now, state)) return false;
   given_.erase_if(visitor.given, [&](const Given& g) {
-    return static_cast<int16_t>(state.heard - g.sequence) >= 0;
+    const bool told_of = static_cast<int16_t>(state.heard - g.sequence) >= 0;
+    if (told_of) --visitor.given_count;
+    return told_of;
   });
   return true;
 }
@@ -174,6 +180,7 @@ bool Visitors::hear(Instant now, Visitor& visitor, const wire::TradeState& state
 void Visitors::begin_anew(Visitor& visitor) {
   visitor.counts.begin_anew();
   given_.clear(visitor.given);
+  visitor.given_count = 0;
 }
 
 }  // namespace fb::roulette

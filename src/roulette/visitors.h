@@ -19,6 +19,7 @@
 #include "base/time.h"
 #include "roulette/chain_index.h"
 #include "roulette/chain_pool.h"
+#include "roulette/chunk_marks.h"
 #include "roulette/neighbour.h"
 #include "roulette/partner.h"
 #include "roulette/path_table.h"
@@ -51,6 +52,7 @@ struct Visitor {
   uint32_t named = 0;      // to so many
   uint32_t unreached = 0;  // how many of those whom it was named to had no answer of it
   uint16_t asked_waiting = 0, firsts_waiting = 0;  // chunks that are queued for it
+  uint8_t given_count = 0;
   Chain given = 0, held = 0;
   Instant referrals_asked{};
   Instant digests_asked{};
@@ -62,8 +64,9 @@ struct Visitor {
 
 class Visitors {
  public:
-  static constexpr size_t kGivenMax = 64;  // chunks on their way to one visitor
-  static constexpr size_t kHeldMax = 64;   // blocks of one visitor, over all objects
+  static constexpr uint8_t kGivenMax = 80;   // chunks on their way to one visitor;
+  static constexpr uint8_t kGivenKept = 64;  // with more, the latest of them
+  static constexpr size_t kHeldMax = 64;     // blocks of one visitor, over all objects
 
   // Borrows both.
   Visitors(const StrangerHash& hash, PathTable& paths) : hash_(hash), paths_(paths) {}
@@ -114,9 +117,9 @@ class Visitors {
   // A chunk went to it in a datagram of this count.
   void note_given(Instant now, Visitor& visitor, uint16_t sequence, content::FileId file,
                   wire::ChunkName chunk);
-  // Lately, and it had not heard of it when it spoke last (as Partner::on_its_way).
-  [[nodiscard]] bool on_its_way(Instant now, const Visitor& visitor, content::FileId file,
-                                wire::ChunkName chunk);
+  // Marks those that went to it lately, and of which it had not heard when it spoke last.
+  void mark_on_its_way(Instant now, const Visitor& visitor, content::FileId file,
+                       ChunkMarks& marks) const;
   // Takes in what a datagram of it says of ours; false when that is stale.
   bool hear(Instant now, Visitor& visitor, const wire::TradeState& state);
   // It has met us anew, so its counts begin anew too.

@@ -17,6 +17,12 @@ wire::TradeState state_of(uint16_t sequence) {
   return out;
 }
 
+bool on_its_way(const Partner& partner, Instant now, content::FileId file, wire::ChunkName chunk) {
+  ChunkMarks marks({&chunk, 1});
+  partner.mark_on_its_way(now, file, marks);
+  return marks.marked(chunk);
+}
+
 }  // namespace
 
 TEST_CASE("sequences count up, and pass over 0 when they wrap") {
@@ -69,9 +75,9 @@ TEST_CASE("a stale datagram changes nothing") {
   CHECK(partner.room == 9);
   CHECK(partner.tab == ByteCount{4 * 256});
   CHECK(partner.pushable == BlockBits::half(2));
-  CHECK(partner.on_its_way(kStart + seconds(1), kFile, {0, 1}));
+  CHECK(on_its_way(partner, kStart + seconds(1), kFile, {0, 1}));
   // What nobody has heard of for long is lost.
-  CHECK_FALSE(partner.on_its_way(kStart + seconds(1) + Partner::kLost, kFile, {0, 1}));
+  CHECK_FALSE(on_its_way(partner, kStart + seconds(1) + Partner::kLost, kFile, {0, 1}));
 }
 
 TEST_CASE("what was received is told modulo 2^24, and never more than was sent is believed") {
@@ -186,14 +192,14 @@ TEST_CASE("a chunk is on its way until a later datagram was heard, and so many a
   auto state = state_of(1);
   state.heard = 4;
   REQUIRE(partner.hear(kStart, state, 0));
-  CHECK_FALSE(partner.on_its_way(kStart, kFile, {0, 4}));
-  CHECK(partner.on_its_way(kStart, kFile, {0, 5}));
-  CHECK_FALSE(partner.on_its_way(kStart, kFile, {1, 5}));
-  CHECK_FALSE(partner.on_its_way(kStart, content::FileId{8}, {0, 5}));
+  CHECK_FALSE(on_its_way(partner, kStart, kFile, {0, 4}));
+  CHECK(on_its_way(partner, kStart, kFile, {0, 5}));
+  CHECK_FALSE(on_its_way(partner, kStart, kFile, {1, 5}));
+  CHECK_FALSE(on_its_way(partner, kStart, content::FileId{8}, {0, 5}));
   for (uint8_t i = 0; i < 200; ++i) partner.note_sent({i, kFile, {1, i}, false, kStart});
   CHECK(partner.sent.size() == Partner::kSentMax);
-  CHECK(partner.on_its_way(kStart, kFile, {1, 199}));
-  CHECK_FALSE(partner.on_its_way(kStart, kFile, {0, 5}));
+  CHECK(on_its_way(partner, kStart, kFile, {1, 199}));
+  CHECK_FALSE(on_its_way(partner, kStart, kFile, {0, 5}));
 }
 
 TEST_CASE("views are bounded, the oldest goes first") {

@@ -23,6 +23,12 @@ struct Fixture {
   Visitor& add(const Endpoint& endpoint, wire::Token name, PathId path) {
     return visitors.add(kStart, endpoint, name, ++last_token, path);
   }
+  bool on_its_way(Instant now, const Visitor& visitor, content::FileId file,
+                  wire::ChunkName chunk) const {
+    ChunkMarks marks({&chunk, 1});
+    visitors.mark_on_its_way(now, visitor, file, marks);
+    return marks.marked(chunk);
+  }
 };
 
 }  // namespace
@@ -165,26 +171,30 @@ TEST_CASE("what a visitor holds and what is on its way to it is remembered, with
 
   f.visitors.note_given(kStart, one, 1, kFile, {0, 1});
   f.visitors.note_given(kStart, one, 2, kFile, {0, 2});
-  CHECK(f.visitors.on_its_way(kStart, one, kFile, {0, 1}));
-  CHECK_FALSE(f.visitors.on_its_way(kStart, one, content::FileId{8}, {0, 1}));
-  CHECK_FALSE(f.visitors.on_its_way(kStart + Partner::kLost, one, kFile, {0, 1}));
+  CHECK(f.on_its_way(kStart, one, kFile, {0, 1}));
+  CHECK_FALSE(f.on_its_way(kStart, one, content::FileId{8}, {0, 1}));
+  CHECK_FALSE(f.on_its_way(kStart + Partner::kLost, one, kFile, {0, 1}));
   wire::TradeState state;
   state.sequence = 5;
   state.heard = 1;
   CHECK(f.visitors.hear(kStart, one, state));
-  CHECK_FALSE(f.visitors.on_its_way(kStart, one, kFile, {0, 1}));
-  CHECK(f.visitors.on_its_way(kStart, one, kFile, {0, 2}));
+  CHECK_FALSE(f.on_its_way(kStart, one, kFile, {0, 1}));
+  CHECK(f.on_its_way(kStart, one, kFile, {0, 2}));
   state.sequence = 4;
   state.heard = 2;
   CHECK_FALSE(f.visitors.hear(kStart, one, state));  // stale
-  CHECK(f.visitors.on_its_way(kStart, one, kFile, {0, 2}));
+  CHECK(f.on_its_way(kStart, one, kFile, {0, 2}));
   for (uint16_t i = 0; i < Visitors::kGivenMax; ++i) {
     f.visitors.note_given(kStart, one, static_cast<uint16_t>(10 + i), kFile, {1, uint8_t(i)});
   }
-  CHECK_FALSE(f.visitors.on_its_way(kStart, one, kFile, {0, 2}));
-  CHECK(f.visitors.on_its_way(kStart, one, kFile, {1, 0}));
+  CHECK_FALSE(f.on_its_way(kStart, one, kFile, {0, 2}));
+  // Full with the last of them, so only some stayed.
+  const auto stayed = static_cast<uint8_t>(Visitors::kGivenMax - 1 - Visitors::kGivenKept);
+  CHECK_FALSE(f.on_its_way(kStart, one, kFile, {1, static_cast<uint8_t>(stayed - 1)}));
+  CHECK(f.on_its_way(kStart, one, kFile, {1, stayed}));
+  CHECK(f.on_its_way(kStart, one, kFile, {1, Visitors::kGivenMax - 1}));
   f.visitors.begin_anew(one);
-  CHECK_FALSE(f.visitors.on_its_way(kStart, one, kFile, {1, 0}));
+  CHECK_FALSE(f.on_its_way(kStart, one, kFile, {1, stayed}));
   CHECK(f.visitors.hear(kStart, one, state));  // it counts from the beginning
 
   // Another in its place has nothing of it.
@@ -194,5 +204,5 @@ TEST_CASE("what a visitor holds and what is on its way to it is remembered, with
   Visitor& other = f.add(host(2), 2, path);
   REQUIRE(other.id.place == place);
   CHECK_FALSE(f.visitors.holds(other, kFile, {10, 0}));
-  CHECK_FALSE(f.visitors.on_its_way(kStart, other, kFile, {2, 0}));
+  CHECK_FALSE(f.on_its_way(kStart, other, kFile, {2, 0}));
 }
