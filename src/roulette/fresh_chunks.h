@@ -1,9 +1,11 @@
 // Which chunk of an object a seeder gives away next when it may choose: each once, in random order,
-// and then anew, so that the swarm gets as many different ones as possible.
+// and then anew, so that the swarm gets as many different ones as possible. Source chunks come
+// first: they need neither coding here nor decoding there.
 // One thread at a time.
 #pragma once
 
 #include <optional>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -63,10 +65,16 @@ class FreshChunks {
     const uint64_t count = repair_ ? geometry->coded_count() : geometry->chunk_count();
     round.order.resize(count);
     for (uint64_t id = 0; id < count; ++id) round.order[id] = static_cast<uint32_t>(id);
-    for (uint64_t i = 0; i + 1 < count; ++i) {
-      std::swap(round.order[i], round.order[i + rng_.below(count - i)]);
-    }
+    const std::span order(round.order);
+    shuffle(order.first(geometry->chunk_count()));
+    shuffle(order.subspan(geometry->chunk_count()));
     return &round;
+  }
+
+  void shuffle(std::span<uint32_t> ids) {
+    for (size_t i = 0; i + 1 < ids.size(); ++i) {
+      std::swap(ids[i], ids[i + rng_.below(ids.size() - i)]);
+    }
   }
 
   content::SiteCatalog& catalog_;
