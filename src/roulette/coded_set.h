@@ -46,6 +46,14 @@ struct BlockBits {
   }
   [[nodiscard]] bool test(uint32_t i) const { return (words[i / 64] >> (i % 64) & 1) != 0; }
   void set(uint32_t i) { words[i / 64] |= uint64_t{1} << (i % 64); }
+  // All from `first` to `last`.
+  void set(uint32_t first, uint32_t last) {
+    for (uint32_t i = first / 64; i <= last / 64; ++i) {
+      const uint32_t from = std::max(first, i * 64) % 64;
+      const uint32_t to = std::min(last, i * 64 + 63) % 64;
+      words[i] |= ~uint64_t{0} >> (63 - (to - from)) << from;
+    }
+  }
   void reset(uint32_t i) { words[i / 64] &= ~(uint64_t{1} << (i % 64)); }
   [[nodiscard]] uint32_t count() const {
     uint32_t out = 0;

@@ -52,7 +52,16 @@ class V2Exchange final : public Exchange {
   struct Block {
     BlockBits held;    // not to be asked for
     BlockBits flying;  // asked of somebody
+    uint16_t sources = 0;  // source chunks, and
+    uint16_t size = 0;     // all chunks that are to be had
     bool done = false;
+
+    // So many more have to come.
+    [[nodiscard]] uint32_t needed() const {
+      if (done) return 0;
+      const uint32_t here = held.count();
+      return sources > here ? sources - here : 1;  // all there, and not right: the digests will tell
+    }
   };
   struct Object {
     content::FileId id{};
@@ -64,6 +73,8 @@ class V2Exchange final : public Exchange {
     uint64_t held = 0;                  // chunks
     uint64_t missing = 0;               // chunks that are needed still
     std::vector<wire::ChunkName> news;  // that came last, latest last
+
+    void set_geometry(const content::Geometry& cut);
   };
   // A stranger that knows our name by a referral, until it has proved its address.
   struct HalfOpen {
@@ -147,7 +158,6 @@ class V2Exchange final : public Exchange {
   void rebuild(Object& object);
   void resync_block(Object& object, uint16_t block, const content::ChunkStore& store);
   void sync_block(Object& object, uint16_t block, const content::ChunkStore& store);
-  [[nodiscard]] uint32_t needed(const Object& object, uint16_t block) const;
   [[nodiscard]] uint32_t tradeable(const Object& object, uint16_t block) const;
 
   // Asking (v2_pull.cc).

@@ -156,7 +156,7 @@ std::optional<wire::ChunkName> V2Exchange::any_chunk(const Object& object, const
   const auto start = static_cast<uint32_t>(core_.rng.below(count));
   for (uint32_t i = 0; i < count; ++i) {
     const auto block = static_cast<uint16_t>((start + i) % count);
-    const uint32_t size = object.geometry.block_size(block);
+    const uint32_t size = object.blocks[block].size;
     BlockBits bits = object.blocks[block].held & among;
     if (!bits.any()) continue;
     if (view != nullptr) bits = bits.minus(view->have.bits(block, size));

@@ -42,11 +42,19 @@ void V2Exchange::on_download_began(Instant now) {
 void V2Exchange::add_object(Download& download) {
   Object& added = objects_.emplace_back();
   added.id = download.current().info().id;
-  added.geometry = download.current().geometry();
-  added.blocks.resize(added.geometry.block_count());
+  added.set_geometry(download.current().geometry());
   added.active = true;
   added.cautious = download.cautious;
   rebuild(added);
+}
+
+void V2Exchange::Object::set_geometry(const content::Geometry& cut) {
+  geometry = cut;
+  blocks.resize(geometry.block_count());
+  for (uint32_t i = 0; i < blocks.size(); ++i) {
+    blocks[i].sources = static_cast<uint16_t>(geometry.source_chunks_of(i).length());
+    blocks[i].size = static_cast<uint16_t>(geometry.block_size(i));
+  }
 }
 
 V2Exchange::Object* V2Exchange::object(content::FileId id) {
@@ -88,16 +96,8 @@ V2Exchange::Object* V2Exchange::lacked_by(const Partner& partner, uint64_t least
 
 // Chunks of the block that may be asked for: without repair only the source.
 uint32_t V2Exchange::tradeable(const Object& object, uint16_t block) const {
-  if (core_.config.v2.repair) return object.geometry.block_size(block);
-  return static_cast<uint32_t>(object.geometry.source_chunks_of(block).length());
-}
-
-uint32_t V2Exchange::needed(const Object& object, uint16_t block) const {
   const Block& b = object.blocks[block];
-  if (b.done) return 0;
-  const auto source = static_cast<uint32_t>(object.geometry.source_chunks_of(block).length());
-  const uint32_t held = b.held.count();
-  return source > held ? source - held : 1;  // all there, and not right: the digests will tell
+  return core_.config.v2.repair ? b.size : b.sources;
 }
 
 void V2Exchange::sync_block(Object& object, uint16_t block, const content::ChunkStore& store) {
@@ -107,9 +107,8 @@ void V2Exchange::sync_block(Object& object, uint16_t block, const content::Chunk
   const auto& held = object.cautious ? store.checked() : store.held();
   const auto note = [&](nois::Interval ids) {
     for (const nois::Interval& part : held.within(ids)) {
-      for (uint64_t id = part.first; id <= part.last; ++id) {
-        b.held.set(geometry.position_of(static_cast<uint32_t>(id)));
-      }
+      const uint32_t first = geometry.position_of(part.first);
+      b.held.set(first, first + (part.last - part.first));
     }
   };
   const nois::Interval source = geometry.source_chunks_of(block);
@@ -129,17 +128,17 @@ void V2Exchange::rebuild(Object& object) {
     const auto block = static_cast<uint16_t>(i);
     sync_block(object, block, *store);
     object.held += object.blocks[block].held.count();
-    object.missing += needed(object, block);
+    object.missing += object.blocks[block].needed();
   }
 }
 
 // One block, and the object's sums with it.
 void V2Exchange::resync_block(Object& object, uint16_t block, const content::ChunkStore& store) {
   object.held -= object.blocks[block].held.count();
-  object.missing -= needed(object, block);
+  object.missing -= object.blocks[block].needed();
   sync_block(object, block, store);
   object.held += object.blocks[block].held.count();
-  object.missing += needed(object, block);
+  object.missing += object.blocks[block].needed();
 }
 
 // Of what is whole only so much is traded; more is taken in again when somebody asks for it.
@@ -156,8 +155,7 @@ V2Exchange::Object* V2Exchange::object_kept(content::FileId id) {
   forget_kept();
   Object& added = objects_.emplace_back();
   added.id = id;
-  added.geometry = store->geometry();
-  added.blocks.resize(added.geometry.block_count());
+  added.set_geometry(store->geometry());
   rebuild(added);
   return &added;
 }

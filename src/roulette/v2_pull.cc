@@ -19,6 +19,7 @@ constexpr Duration kDebtorBonusMax = milliseconds(60);
 constexpr Duration kNearlyDoneCost = milliseconds(100);
 constexpr Duration kHold = milliseconds(20);
 constexpr size_t kHoldChunks = 6;
+constexpr size_t kHoldShare = 4;
 constexpr size_t kNewsKept = 8;
 constexpr uint32_t kEndgameMissing = 8;
 constexpr uint32_t kEndgameExtra = 6;
@@ -106,18 +107,21 @@ bool V2Exchange::ask_one(Instant now, int64_t& room, bool also_pushable) {
   for (Object& wanted : objects_) {
     if (!wanted.active) continue;
     const auto size = static_cast<int64_t>(wanted.geometry.chunk_size);
-    const uint32_t slack = std::min(kSlack, wanted.geometry.chunk_count() / kSlackShare);
+    uint32_t slack = std::min(kSlack, wanted.geometry.chunk_count() / kSlackShare);
+    // The seeder would code them for us alone, and while there are other blocks, what is lost can
+    // be asked for again.
+    if (degree() == 0 && wanted.open.size() > 1) slack = 0;
     const bool last_third = wanted.missing * 10 < uint64_t{wanted.geometry.chunk_count()} * 3;
     for (size_t i = 0; i < wanted.open.size(); ++i) {
       const uint16_t block = wanted.open[i];
       if (wanted.blocks[block].done) continue;  // the slack would be asked for again and again
-      const uint32_t lack = needed(wanted, block) + slack;
+      const uint32_t lack = wanted.blocks[block].needed() + slack;
       const uint32_t flying = wanted.blocks[block].flying.count();
       if (flying >= lack) continue;
       BlockBits free = wanted_of(wanted, block);
       if (!also_pushable) free = free.minus(pushable_);
       if (!free.any()) continue;
-      const uint32_t total = wanted.geometry.block_size(block);
+      const uint32_t total = wanted.blocks[block].size;
       Neighbour* best = nullptr;
       double best_cost = 0;
       for (const auto& owned : core_.neighbours()) {
@@ -154,8 +158,7 @@ bool V2Exchange::ask_one(Instant now, int64_t& room, bool also_pushable) {
         BlockBits from = wanted_of(wanted, block);
         if (alone) {
           // Nobody to trade with, so what needs neither coding there nor decoding here.
-          const nois::Interval sources = wanted.geometry.source_chunks_of(block);
-          const BlockBits plain = from & BlockBits::all(static_cast<uint32_t>(sources.length()));
+          const BlockBits plain = from & BlockBits::all(wanted.blocks[block].sources);
           if (plain.any()) from = plain;
         } else if (!also_pushable) {
           from = from.minus(pushable_);
@@ -260,7 +263,9 @@ void V2Exchange::flush(Instant now) {
     const bool busy_seeder = neighbour.is_seeder && seeder_is_busy();
     const bool starving = partner.out.front().asked == partner.dirty_since;
     const Duration hold = carried || busy_seeder ? kHold : starving ? Duration{} : kHold / 2;
-    if (now - partner.dirty_since < hold && fresh < kHoldChunks) continue;
+    // Where much is asked at once, more of it goes together.
+    const size_t together = std::max(kHoldChunks, partner.out.size() / kHoldShare);
+    if (now - partner.dirty_since < hold && fresh < together) continue;
     send_control(now, neighbour, /*with_holdings=*/false);
   }
 }
@@ -325,7 +330,7 @@ void V2Exchange::settle_arrival(Instant now, Neighbour& from, content::FileId fi
 // The chunk is held already, and this is what it says.
 bool V2Exchange::is_true_copy(const Object& object, const Early& piece) {
   if (piece.chunk.block >= object.blocks.size() ||
-      piece.chunk.position >= object.geometry.block_size(piece.chunk.block)) {
+      piece.chunk.position >= object.blocks[piece.chunk.block].size) {
     return false;
   }
   std::array<uint8_t, content::kChunkSizeMax> bytes;
@@ -353,7 +358,7 @@ void V2Exchange::take(Instant now, Neighbour& from, const Early& piece) {
   }
   const content::Geometry& geometry = of->geometry;
   if (piece.chunk.block >= of->blocks.size() ||
-      piece.chunk.position >= geometry.block_size(piece.chunk.block)) {
+      piece.chunk.position >= of->blocks[piece.chunk.block].size) {
     return useless(Drop::kBadChunk);
   }
   Partner& partner = *from.partner;
@@ -389,10 +394,10 @@ void V2Exchange::take(Instant now, Neighbour& from, const Early& piece) {
   if (of->news.size() > kNewsKept) of->news.erase(of->news.begin());
   if (result.outcome == Outcome::kStored && !of->cautious) {
     Block& block = of->blocks[piece.chunk.block];
-    const uint32_t before = needed(*of, piece.chunk.block);
+    const uint32_t before = block.needed();
     block.held.set(piece.chunk.position);
     ++of->held;
-    of->missing -= before - needed(*of, piece.chunk.block);
+    of->missing -= before - block.needed();
   } else {
     resync_block(*of, piece.chunk.block, store);
     if (of->blocks[piece.chunk.block].done) cancel(*of, piece.chunk.block);

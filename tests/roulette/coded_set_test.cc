@@ -37,6 +37,16 @@ TEST_CASE("block bits: all of so many") {
   }
 }
 
+TEST_CASE("block bits: all from one to another") {
+  for (uint32_t first = 0; first < 256; ++first) {
+    for (uint32_t last = first; last < 256; ++last) {
+      BlockBits bits;
+      bits.set(first, last);
+      REQUIRE(bits == BlockBits::all(last + 1).minus(BlockBits::all(first)));
+    }
+  }
+}
+
 // The number that stands in docs/protocol.md; both sides have to draw the same.
 TEST_CASE("block bits: the half that a salt draws") {
   CHECK(BlockBits::half(200).words ==
