@@ -8,6 +8,7 @@
 
 #include <deque>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "roulette/downlink_estimate.h"
@@ -85,14 +86,19 @@ class V2Exchange final : public Exchange {
     uint8_t any = 0, its_class = 0, classes = 1;
     Instant since{};
   };
-  // A piece of a file whose manifest has not come yet.
-  struct Early {
-    NeighbourId from{};
+  // A chunk that has come.
+  struct Arrived {
     content::FileId file{};
     wire::ChunkName chunk;
     bool pushed = false;
     bool verified = false;
-    std::vector<uint8_t> bytes;
+    std::span<const uint8_t> bytes;
+  };
+  // One of a file whose manifest has not come yet.
+  struct Early {
+    NeighbourId from{};
+    Arrived piece;               // its bytes are these:
+    std::vector<uint8_t> bytes;  // they stay where they are when it is moved
   };
 
   // Meeting and listening (v2_meet.cc, v2_listen.cc).
@@ -172,8 +178,8 @@ class V2Exchange final : public Exchange {
   void cancel(Object& object, uint16_t block);
   void settle_arrival(Instant now, Neighbour& from, content::FileId file, wire::ChunkName chunk,
                       bool pushed);
-  void take(Instant now, Neighbour& from, const Early& piece);
-  [[nodiscard]] bool is_true_copy(const Object& object, const Early& piece);
+  void take(Instant now, Neighbour& from, const Arrived& piece);
+  [[nodiscard]] bool is_true_copy(const Object& object, const Arrived& piece);
   void endgame(Instant now);
   [[nodiscard]] uint32_t window() const;
   [[nodiscard]] uint32_t per_neighbour() const;

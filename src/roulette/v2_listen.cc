@@ -137,12 +137,14 @@ void V2Exchange::on_piece(Instant now, Neighbour& from, const wire::Piece& messa
   View& view = partner.view(message.file());
   for (const wire::ChunkName chunk : message.news.span()) view.have.add(chunk);
   view.have.add(message.chunk);
-  const Early piece{from.id,        message.file(),   message.chunk,
-                    message.pushed, message.verified, {message.bytes.begin(), message.bytes.end()}};
+  const Arrived piece{message.file(), message.chunk, message.pushed, message.verified,
+                      message.bytes};
   const bool known = downloads_.store_of(message.file()) != nullptr;
   if (!known && link_.busy() && early_.size() < kEarlyMax) {
     settle_arrival(now, from, piece.file, piece.chunk, piece.pushed);
-    early_.push_back(piece);
+    Early& kept = early_.emplace_back(
+        Early{from.id, piece, {piece.bytes.begin(), piece.bytes.end()}});
+    kept.piece.bytes = kept.bytes;
     return;
   }
   const NeighbourId id = from.id;

@@ -28,12 +28,12 @@ void V2Exchange::on_download_began(Instant now) {
   if (next_tick_ == Instant::never() && admitted_) next_tick_ = now + kTick;
   last_progress_ = now;
   name_objects_at_ = std::min(name_objects_at_, now + kNameTogether);
-  for (const Early& piece : std::exchange(early_, {})) {
-    if (downloads_.store_of(piece.file) == nullptr && link_.busy()) {
-      early_.push_back(piece);
+  for (Early& early : std::exchange(early_, {})) {
+    if (downloads_.store_of(early.piece.file) == nullptr && link_.busy()) {
+      early_.push_back(std::move(early));
       continue;
     }
-    if (Neighbour* from = core_.find(piece.from)) take(now, *from, piece);
+    if (Neighbour* from = core_.find(early.from)) take(now, *from, early.piece);
   }
   pull(now);
   give(now);

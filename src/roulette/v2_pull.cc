@@ -328,7 +328,7 @@ void V2Exchange::settle_arrival(Instant now, Neighbour& from, content::FileId fi
 }
 
 // The chunk is held already, and this is what it says.
-bool V2Exchange::is_true_copy(const Object& object, const Early& piece) {
+bool V2Exchange::is_true_copy(const Object& object, const Arrived& piece) {
   if (piece.chunk.block >= object.blocks.size() ||
       piece.chunk.position >= object.blocks[piece.chunk.block].size) {
     return false;
@@ -339,7 +339,7 @@ bool V2Exchange::is_true_copy(const Object& object, const Early& piece) {
   return held.length > 0 && std::ranges::equal(std::span(bytes).first(held.length), piece.bytes);
 }
 
-void V2Exchange::take(Instant now, Neighbour& from, const Early& piece) {
+void V2Exchange::take(Instant now, Neighbour& from, const Arrived& piece) {
   const uint64_t length = piece.bytes.size();
   const auto useless = [&](Drop why) {
     core_.ledger.on_received(from.account, from.endpoint.address, length, false);
