@@ -221,6 +221,7 @@ Json scenario_json(const sim::Scenario& scenario) {
   Json seeder = Json::object();
   add_link(seeder, scenario.seeder, scenario.seeder_delay);
   seeder["paced"] = scenario.seeder_paced;
+  seeder["shards"] = scenario.seeder_shards;
   const sim::StopSpec& stop = scenario.stop;
   const sim::NetworkSpec& network = scenario.network;
   Json out = {{"content", content_json(scenario.content)},

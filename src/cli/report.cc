@@ -49,6 +49,8 @@ std::string to_json(const SeedReport& r) {
                {"program", "fbseed"},
                {"link", r.link},
                {"io", r.io},
+               {"threads", r.threads},
+               {"letters_lost", r.letters_lost},
                {"uptime_seconds", r.uptime.seconds()},
                {"site",
                 {{"version", r.site_version}, {"files", r.site_files}, {"bytes", r.site_bytes}}},

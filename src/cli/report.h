@@ -21,11 +21,14 @@ namespace fb::cli {
 
 inline constexpr int kReportSchema = 1;
 
-// Keys: schema, program, link, io, uptime_seconds, site {version, files, bytes}, node, engine.
+// Keys: schema, program, link, io, threads, letters_lost (what they had to tell each other, and
+// found no room for), uptime_seconds, site {version, files, bytes}, node, engine.
 struct SeedReport {
   std::string link;
   std::string io;
   Duration uptime;
+  uint32_t threads = 1;
+  uint64_t letters_lost = 0;
   uint64_t site_version = 0;
   uint64_t site_files = 0;
   uint64_t site_bytes = 0;

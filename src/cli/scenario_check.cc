@@ -22,6 +22,7 @@ class Check {
   std::vector<Complaint> run() {
     check_classes();
     check_lines();
+    check_shards();
     check_shares();
     check_content();
     check_client();
@@ -91,6 +92,12 @@ class Check {
   }
 
   // What a class says of a thing that it does not have.
+  void check_shards() {
+    if (scenario_.seeder_shards > 1 && scenario_.roulette.profile != wire::Profile::kV2) {
+      complain("seeder.shards", "several shards need roulette.profile = \"v2\"");
+    }
+  }
+
   void check_lines() {
     for (size_t i = 0; i < scenario_.classes.size(); ++i) {
       if (scenario_.classes[i].abandon_after <= Duration{}) {

@@ -4,6 +4,7 @@
 #include "base/check.h"
 #include "cli/roulette_settings.h"
 #include "cli/scenario_file.h"
+#include "roulette/seeder_shards.h"
 
 namespace fb::cli {
 namespace {
@@ -111,6 +112,10 @@ void add_seeder(SettingTable& t, sim::Scenario& s) {
       "How much it carries downstream. Not given: as much as an uplink that is.";
   duration(t, "seeder.delay", &s.seeder_delay, "none",
            "The line's delay, one way, in addition to the network's.");
+  bounded(t, "seeder.shards", &s.seeder_shards, {1, roulette::SeederShards::kShardsMax},
+          "Over how many shards it spreads its swarm, as fbseed does over threads; each admits, "
+          "lists and serves those who come to it, and names those of the others too. More than "
+          "one need profile v2.");
   row(t, "seeder.paced", &s.seeder_paced,
       "The seeder is told its uplink and keeps itself to it: its answers overtake its chunks, and "
       "its line's queue stays empty. false: it sends at once, and all wait in that queue.");

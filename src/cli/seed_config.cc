@@ -4,6 +4,7 @@
 #include <iterator>
 
 #include "cli/roulette_settings.h"
+#include "roulette/seeder_shards.h"
 
 namespace fb::cli {
 namespace {
@@ -41,6 +42,11 @@ void add_network(SettingTable& t, SeedConfig& c) {
          .doc = "Give datagrams to the kernel in trains (UDP_SEGMENT, UDP_GRO), which costs far "
                 "less processor time.",
          .zero = {}, .default_text = {}, .origin = {}});
+  t.add({.key = "threads", .target = &c.threads, .flag = "threads", .commands = {"serve"},
+         .doc = "How many threads serve, each with a socket on the port. One fills a line of some "
+                "Gbit/s; more need profile v2.",
+         .zero = "one a core", .maximum = roulette::SeederShards::kShardsMax, .default_text = {},
+         .origin = {}});
   t.add({.key = "receive_buffer", .target = &c.receive_buffer, .flag = {}, .commands = {},
          .doc = "The socket's receive buffer (SO_RCVBUF).", .zero = {}, .minimum = 64 << 10,
          .maximum = uint64_t{1} << 30, .default_text = {}, .origin = {}});
@@ -116,6 +122,11 @@ std::vector<Complaint> SeedSettings::load(const Sources& sources,
                                           std::vector<std::string>& warnings) {
   auto complaints = load_settings(table, sources, warnings);
   std::ranges::move(check_roulette(table, config.roulette), std::back_inserter(complaints));
+  if (config.threads != 1 && config.roulette.profile != wire::Profile::kV2) {
+    const Setting& row = *table.find("threads");
+    complaints.push_back({row.origin.layer, row.origin.text,
+                          "more than one of threads needs roulette.profile = \"v2\""});
+  }
   config.roulette.uplink = config.uplink;
   return complaints;
 }

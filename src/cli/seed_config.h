@@ -23,6 +23,7 @@ struct SeedConfig {
   BitRate uplink;
   engine::IoBackend io = engine::IoBackend::kAuto;
   bool segmentation = true;
+  uint32_t threads = 1;  // 0: one a core
   ByteCount receive_buffer{uint64_t{4} << 20};
   Duration rescan = seconds(5);
   Duration status_interval = seconds(10);

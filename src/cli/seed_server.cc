@@ -19,8 +19,6 @@ namespace fb::cli {
 namespace {
 
 constexpr std::string_view kIndexPage = "index.html";
-// How many small files are loaded into the cache between two polls: a few milliseconds.
-constexpr size_t kPreloadStep = 4;
 constexpr int kBindTries = 10;
 constexpr std::chrono::milliseconds kBindPause{100};
 
@@ -63,6 +61,12 @@ std::string visits_per_second(BitRate uplink, uint64_t bytes) {
   return visits < 10 ? fmt::format("{:.2g}", visits) : fmt::format("{:.0f}", visits);
 }
 
+uint32_t threads_of(const SeedConfig& config) {
+  const uint32_t cores = std::max(1U, std::thread::hardware_concurrency());
+  return std::min(config.threads != 0 ? config.threads : cores,
+                  roulette::SeederShards::kShardsMax);
+}
+
 // A process that was killed leaves its port taken for a moment, until the kernel has let go of its
 // ring; so a supervisor's quick restart is not refused.
 std::expected<std::unique_ptr<engine::UdpEngine>, engine::EngineError> open_engine(
@@ -83,16 +87,12 @@ std::expected<std::unique_ptr<SeedServer>, SeedServer::Failure> SeedServer::open
   auto site = content::SiteSource::open(out->config().site, key.keys.secret_key,
                                         site_options(out->config()));
   if (!site) return std::unexpected(Failure{ExitCode::kLocal, site.error()});
-  out->site_ = std::move(*site);
-  auto engine = open_engine(engine_options(out->config()));
-  if (!engine) return std::unexpected(Failure{ExitCode::kLocal, engine.error().detail});
-  out->engine_ = std::move(*engine);
-  const Endpoint local = out->engine_->local();
+  if (auto failure = out->start_shards(std::move(*site))) return std::unexpected(*failure);
+  const Endpoint local = out->shard_->engine().local();
   out->link_ = {.host = out->config().host.empty() ? link_host(local) : out->config().host,
                 .port = local.port,
                 .path = {},
                 .key = key.keys.public_key};
-  out->start_node();
   return out;
 }
 
@@ -101,36 +101,86 @@ SeedServer::SeedServer(std::unique_ptr<SeedSettings> settings, Reload reload)
 
 SeedServer::~SeedServer() = default;
 
-void SeedServer::start_node() {
-  node_ = std::make_unique<roulette::SeederNode>(
-      roulette::SeederOptions{.config = config().roulette,
-                              .seeder = config().seeder,
-                              .secret = random_secret(),
-                              .choice_seed = random_number()},
-      *site_, static_cast<roulette::Transport&>(*this));
+std::optional<SeedServer::Failure> SeedServer::start_shards(
+    std::unique_ptr<content::SiteSource> site) {
+  const uint32_t count = threads_of(config());
+  engine::EngineOptions options = engine_options(config());
+  if (count > 1) options.sharing = engine::PortSharing::kFirst;
+  auto engine = open_engine(options);
+  if (!engine) return Failure{ExitCode::kLocal, engine.error().detail};
+  options.listen = (*engine)->local();
+  options.sharing = engine::PortSharing::kFurther;
+  options.on_fallback = {};  // once is enough
+
+  post_ = std::make_unique<ShardPost>(count, config().roulette, random_number(),
+                                      [this](uint32_t shard) { wake(shard); });
+  const auto node_options = [&](uint32_t shard) {
+    return roulette::SeederOptions{.config = config().roulette,
+                                   .seeder = config().seeder,
+                                   .secret = random_secret(),
+                                   .choice_seed = random_number(),
+                                   .shards = post_.get(),
+                                   .shard = shard};
+  };
+  content::SiteSource& source = *site;
+  shard_ = std::make_unique<SeedShard>(std::move(*engine), std::move(site), node_options(0), *post_);
+  for (uint32_t i = 1; i < count; ++i) {
+    threads_.push_back(std::make_unique<SeedThread>(
+        SeedThread::Options{.engine = options,
+                            .site = source.for_another_thread(),
+                            .node = node_options(i),
+                            .post = post_.get()}));
+  }
+  for (const auto& thread : threads_) thread->start();
+  for (const auto& thread : threads_) {
+    if (const auto error = thread->opened()) return Failure{ExitCode::kLocal, error->detail};
+  }
   started_ = engine::monotonic_now();
   status_last_ = started_;
-  watch_ = std::make_unique<SiteWatch>(site_->scanner(), site_->current(), config().rescan,
-                                       [this] { engine_->wake(); });
+  watch_ = std::make_unique<SiteWatch>(source.scanner(), source.current(), config().rescan,
+                                       [this] { wake(0); });
+  return {};
+}
+
+void SeedServer::wake(uint32_t shard) {
+  if (shard == 0) {
+    shard_->wake();
+  } else {
+    threads_[shard - 1]->wake();
+  }
+}
+
+SeedShard::Counters SeedServer::counters() const {
+  SeedShard::Counters out = shard_->counters();
+  for (const auto& thread : threads_) {
+    const SeedShard::Counters more = thread->counters();
+    out.node += more.node;
+    out.engine += more.engine;
+  }
+  return out;
 }
 
 void SeedServer::log_start() const {
-  log_info(fmt::format("serving \"{}\": {}", config().site, site_text(*site_)));
-  log_warnings(*site_);
-  log_info(fmt::format("listening on UDP {} with {}", engine_->local().to_string(),
-                       to_string(engine_->backend())));
+  const content::SiteSource& site = shard_->site();
+  const engine::UdpEngine& engine = shard_->engine();
+  log_info(fmt::format("serving \"{}\": {}", config().site, site_text(site)));
+  log_warnings(site);
+  std::string where = fmt::format("listening on UDP {} with {}", engine.local().to_string(),
+                                  to_string(engine.backend()));
+  if (!threads_.empty()) where += fmt::format(", {} threads", threads_.size() + 1);
+  log_info(where);
   if (!config().uplink.limited()) {
     log_info("the uplink is not limited; give --uplink what your line can carry, such as 800kbit");
     return;
   }
-  const auto& stats = site_->site_version_stats();
+  const auto& stats = site.site_version_stats();
   if (stats.files == 0) return;
   const uint64_t mean = stats.bytes / stats.files;
   std::string text = fmt::format("over {}, plain HTTP would be saturated at about {} visits/s",
                                  for_people(config().uplink),
                                  visits_per_second(config().uplink, mean));
   text += fmt::format(" of the mean file ({})", for_people(ByteCount{mean}));
-  if (const auto* index = site_->current()->find(kIndexPage)) {
+  if (const auto* index = site.current()->find(kIndexPage)) {
     const uint64_t length = index->record().geometry.length;
     text += fmt::format(", {}/s of {} ({})", visits_per_second(config().uplink, length),
                         kIndexPage, for_people(ByteCount{length}));
@@ -141,14 +191,9 @@ void SeedServer::log_start() const {
 void SeedServer::run() {
   Instant now = engine::monotonic_now();
   if (config().status_interval.ns > 0) status_due_ = now + config().status_interval;
-  preloading_ = site_->preload(0);
+  shard_->preload();
   while (!stop_.load(std::memory_order_acquire)) {
-    Instant until = std::min({node_->next_deadline(), status_due_, site_->next_expiry()});
-    if (preloading_) until = now;
-    now = engine_->poll(until, *this);
-    node_->advance(now);
-    site_->forget_expired(now);
-    if (preloading_) preloading_ = site_->preload(kPreloadStep);
+    now = shard_->round(status_due_);
     if (reload_asked_.exchange(false, std::memory_order_acquire)) reload_now(now);
     take_site(now);
     if (now >= status_due_) {
@@ -161,20 +206,12 @@ void SeedServer::run() {
 
 void SeedServer::stop() {
   stop_.store(true, std::memory_order_release);
-  engine_->wake();
+  shard_->wake();
 }
 
 void SeedServer::reload() {
   reload_asked_.store(true, std::memory_order_release);
-  engine_->wake();
-}
-
-void SeedServer::on_datagram(Instant now, const Endpoint& from, std::span<const uint8_t> bytes) {
-  node_->receive(now, from, bytes);
-}
-
-void SeedServer::send(const Endpoint& to, std::span<const uint8_t> datagram) {
-  engine_->send(to, datagram);
+  shard_->wake();
 }
 
 void SeedServer::reload_now(Instant now) {
@@ -204,7 +241,7 @@ void SeedServer::take_settings(Instant now, std::unique_ptr<SeedSettings> fresh)
     log_warning(fmt::format("changed, but in force only after a restart: {}",
                             joined(later, ", ")));
   }
-  node_->set_uplink(now, config().uplink);
+  shard_->set_uplink(now, config().uplink);
   watch_->set_interval(config().rescan);
   log_level(config().log_level);
   status_due_ =
@@ -216,19 +253,20 @@ void SeedServer::take_site(Instant now) {
   if (!news) return;
   if (!news->error.empty()) log_error(fmt::format("the site stays as it was: {}", news->error));
   if (news->version) {
-    site_->adopt(news->version, now);
-    preloading_ = true;
+    shard_->adopt(news->version, now);
+    shard_->preload();
+    for (const auto& thread : threads_) thread->adopt(news->version);
   }
   if (news->changed) {
-    log_info(fmt::format("the site changed: {}", site_text(*site_)));
-    log_warnings(*site_);
+    log_info(fmt::format("the site changed: {}", site_text(shard_->site())));
+    log_warnings(shard_->site());
   } else if (news->asked && news->error.empty()) {
     log_info("the site has not changed");
   }
 }
 
 void SeedServer::status(Instant now) {
-  const roulette::NodeStats stats = node_->stats();
+  const roulette::NodeStats stats = counters().node;
   const double elapsed = std::max((now - status_last_).seconds(), 1e-3);
   const auto rate = [&](uint64_t after, uint64_t before) {
     return static_cast<double>(after - before) / elapsed;
@@ -254,16 +292,20 @@ void SeedServer::status(Instant now) {
 
 void SeedServer::write_stats(Instant now) const {
   if (config().stats_json.empty()) return;
-  const auto& site = site_->site_version_stats();
+  const content::SiteSource& source = shard_->site();
+  const auto& site = source.site_version_stats();
+  const SeedShard::Counters now_counted = counters();
   const auto written = write_file_atomically(
       config().stats_json, to_json(SeedReport{.link = link_.to_string(),
-                                              .io = std::string(to_string(engine_->backend())),
+                                              .io = std::string(to_string(shard_->engine().backend())),
                                               .uptime = now - started_,
-                                              .site_version = site_->root().version,
+                                              .threads = post_->count(),
+                                              .letters_lost = post_->lost(),
+                                              .site_version = source.root().version,
                                               .site_files = site.files,
                                               .site_bytes = site.bytes,
-                                              .node = node_->stats(),
-                                              .engine = engine_->stats()}));
+                                              .node = now_counted.node,
+                                              .engine = now_counted.engine}));
   const std::string error = written ? std::string() : written.error();
   // Once is enough.
   if (!error.empty() && error != write_error_) log_error(error);
@@ -273,10 +315,10 @@ void SeedServer::write_stats(Instant now) const {
 void SeedServer::finish(Instant now) {
   service_notify("STOPPING=1");
   watch_.reset();
-  node_->close(now);
-  engine_->flush();
+  shard_->close(now);
+  for (const auto& thread : threads_) thread->stop();
   write_stats(now);
-  const roulette::NodeStats stats = node_->stats();
+  const roulette::NodeStats stats = counters().node;
   log_info(fmt::format("served {} visitor{}, {} out, {} in, in {:.1f} s", stats.joins,
                        stats.joins == 1 ? "" : "s", for_people(ByteCount{stats.bytes_out}),
                        for_people(ByteCount{stats.bytes_in}), (now - started_).seconds()));

@@ -1,4 +1,5 @@
-// A seeder that runs: engine, node and site on one thread, the site's changes on another.
+// A seeder that runs: its first shard and all that is said of it on one thread, further shards on
+// threads of their own, the site's changes on another.
 //
 // Thread safety: open() and run() on one thread; stop(), reload() and log_status() from any.
 #pragma once
@@ -9,21 +10,19 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "cli/exit_codes.h"
 #include "cli/report.h"
 #include "cli/seed_config.h"
+#include "cli/seed_thread.h"
 #include "cli/site_key.h"
 #include "cli/site_watch.h"
 #include "content/link.h"
-#include "content/site_source.h"
-#include "engine/udp_engine.h"
-#include "roulette/seeder_node.h"
-#include "roulette/transport.h"
 
 namespace fb::cli {
 
-class SeedServer final : engine::DatagramHandler, roulette::Transport {
+class SeedServer {
  public:
   struct Failure {
     ExitCode code = ExitCode::kLocal;
@@ -35,7 +34,7 @@ class SeedServer final : engine::DatagramHandler, roulette::Transport {
   // Scans the site, then listens. `settings` must be good.
   static std::expected<std::unique_ptr<SeedServer>, Failure> open(
       std::unique_ptr<SeedSettings> settings, const SiteKey& key, Reload reload);
-  ~SeedServer() override;
+  ~SeedServer();
 
   [[nodiscard]] const content::Link& link() const { return link_; }
   // Logs what is served, where, and what plain HTTP could do with the same uplink.
@@ -48,9 +47,9 @@ class SeedServer final : engine::DatagramHandler, roulette::Transport {
 
  private:
   SeedServer(std::unique_ptr<SeedSettings> settings, Reload reload);
-  void start_node();
-  void on_datagram(Instant now, const Endpoint& from, std::span<const uint8_t> bytes) override;
-  void send(const Endpoint& to, std::span<const uint8_t> datagram) override;
+  std::optional<Failure> start_shards(std::unique_ptr<content::SiteSource> site);
+  void wake(uint32_t shard);
+  [[nodiscard]] SeedShard::Counters counters() const;
   void reload_now(Instant now);
   void take_settings(Instant now, std::unique_ptr<SeedSettings> fresh);
   void take_site(Instant now);
@@ -62,13 +61,12 @@ class SeedServer final : engine::DatagramHandler, roulette::Transport {
   std::unique_ptr<SeedSettings> settings_;
   Reload reload_;
   content::Link link_;
-  std::unique_ptr<content::SiteSource> site_;
-  std::unique_ptr<engine::UdpEngine> engine_;
-  std::unique_ptr<roulette::SeederNode> node_;
-  std::unique_ptr<SiteWatch> watch_;  // after the engine, which it wakes
+  std::unique_ptr<ShardPost> post_;
+  std::unique_ptr<SeedShard> shard_;  // the first
+  std::vector<std::unique_ptr<SeedThread>> threads_;  // the others
+  std::unique_ptr<SiteWatch> watch_;  // after the shard, which it wakes
   Instant started_;
   Instant status_due_ = Instant::never();
-  bool preloading_ = false;
 
   // What the last status line said.
   Instant status_last_;

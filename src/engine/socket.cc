@@ -63,12 +63,19 @@ std::expected<UdpSocket, EngineError> open_socket(const EngineOptions& options) 
   }
   set_options(out, options);
 
+  if (options.sharing == PortSharing::kFurther && !set_option(fd, SOL_SOCKET, SO_REUSEPORT, 1)) {
+    return std::unexpected(system_error("cannot set SO_REUSEPORT"));
+  }
   sockaddr_in6 name{};
   const socklen_t length = to_sockaddr(options.listen, family, name);
   if (::bind(fd, reinterpret_cast<const sockaddr*>(&name), length) != 0) {
     return std::unexpected(EngineError{
         EngineError::Code::kBind,
         "cannot listen on UDP " + options.listen.to_string() + ": " + error_text(errno)});
+  }
+  // Behind bind(), so that another program's socket refuses it as ever.
+  if (options.sharing == PortSharing::kFirst && !set_option(fd, SOL_SOCKET, SO_REUSEPORT, 1)) {
+    return std::unexpected(system_error("cannot set SO_REUSEPORT"));
   }
   socklen_t bound_length = sizeof(name);
   if (::getsockname(fd, reinterpret_cast<sockaddr*>(&name), &bound_length) != 0) {

@@ -36,8 +36,17 @@ struct EngineError {
   std::string detail;
 };
 
+// Several sockets on one address and port (SO_REUSEPORT): the kernel gives all that comes from one
+// endpoint to one of them.
+enum class PortSharing {
+  kAlone,
+  kFirst,    // refused when the port is taken; lets further ones in
+  kFurther,  // joins the first
+};
+
 struct EngineOptions {
   Endpoint listen;  // port 0: the kernel chooses
+  PortSharing sharing = PortSharing::kAlone;
   IoBackend backend = IoBackend::kAuto;
   // UDP_SEGMENT and UDP_GRO trains. Without, datagrams above 2048 bytes are not received.
   bool segmentation = true;

@@ -78,6 +78,7 @@ class ClassicSeeder final : public SeederProfile {
   void receive(Instant now, const Endpoint& from, std::span<const uint8_t> bytes) override;
   void advance(Instant now) override;
   [[nodiscard]] Instant next_deadline() const override;
+  void hear(Instant /*now*/, const ShardNews& /*news*/) override {}  // it has no other shards
   void set_uplink(Instant now, BitRate uplink) override;
   void close(Instant now) override;
   [[nodiscard]] NodeStats stats() const override { return core.counted(); }

@@ -17,9 +17,11 @@ namespace fb::roulette {
 
 class FreshChunks {
  public:
-  // Borrows both. `repair`: repair chunks too.
-  FreshChunks(content::SiteCatalog& catalog, Rng& rng, bool repair)
-      : catalog_(catalog), rng_(rng), repair_(repair) {}
+  // Borrows the catalog. `repair`: repair chunks too. Several seeders of one swarm draw the same
+  // order by the same seed, and each begins at another part of it, `part` of `parts`.
+  FreshChunks(content::SiteCatalog& catalog, uint64_t seed, bool repair, uint32_t part,
+              uint32_t parts)
+      : catalog_(catalog), seed_(seed), repair_(repair), part_(part), parts_(parts) {}
 
   // The next one of which `held` does not hold; none when it does of all, or when there is no such
   // object.
@@ -65,21 +67,24 @@ class FreshChunks {
     const uint64_t count = repair_ ? geometry->coded_count() : geometry->chunk_count();
     round.order.resize(count);
     for (uint64_t id = 0; id < count; ++id) round.order[id] = static_cast<uint32_t>(id);
+    Rng rng(seed_ ^ static_cast<uint64_t>(file));
     const std::span order(round.order);
-    shuffle(order.first(geometry->chunk_count()));
-    shuffle(order.subspan(geometry->chunk_count()));
+    shuffle(order.first(geometry->chunk_count()), rng);
+    shuffle(order.subspan(geometry->chunk_count()), rng);
+    round.next = uint64_t{geometry->chunk_count()} * part_ / parts_;
     return &round;
   }
 
-  void shuffle(std::span<uint32_t> ids) {
+  static void shuffle(std::span<uint32_t> ids, Rng& rng) {
     for (size_t i = 0; i + 1 < ids.size(); ++i) {
-      std::swap(ids[i], ids[i + rng_.below(ids.size() - i)]);
+      std::swap(ids[i], ids[i + rng.below(ids.size() - i)]);
     }
   }
 
   content::SiteCatalog& catalog_;
-  Rng& rng_;
+  uint64_t seed_;
   bool repair_;
+  uint32_t part_, parts_;
   std::vector<Round> rounds_;
 };
 

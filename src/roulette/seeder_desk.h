@@ -30,6 +30,7 @@ class SeederDesk {
   void on_digest_request(Instant now, const DigestAsker& from, const wire::DigestRequest& message);
   // Somebody has asked for digests lately: newcomers are told to be cautious from the start.
   [[nodiscard]] bool polluted(Instant now) const { return now < polluted_until_; }
+  [[nodiscard]] Instant polluted_until() const { return polluted_until_; }
 
  private:
   [[nodiscard]] std::optional<uint64_t> digest_of(content::FileId file, uint32_t chunk);

@@ -16,6 +16,7 @@ void SeederNode::receive(Instant now, const Endpoint& from, std::span<const uint
 }
 
 void SeederNode::advance(Instant now) { profile_->advance(now); }
+void SeederNode::hear(Instant now, const ShardNews& news) { profile_->hear(now, news); }
 Instant SeederNode::next_deadline() const { return profile_->next_deadline(); }
 void SeederNode::set_uplink(Instant now, BitRate uplink) { profile_->set_uplink(now, uplink); }
 void SeederNode::close(Instant now) { profile_->close(now); }

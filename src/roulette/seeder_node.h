@@ -19,11 +19,17 @@
 
 namespace fb::roulette {
 
+class SeederShards;
+struct ShardNews;
+
 struct SeederOptions {
   RouletteConfig config;     // config.uplink paces it
   SeederConfig seeder;
   SecretRng::Seed secret{};
   uint64_t choice_seed = 0;
+  // One of several shards (seeder_shards.h), borrowed; or null: it is the only one.
+  SeederShards* shards = nullptr;
+  uint32_t shard = 0;
 };
 
 class SeederProfile;
@@ -39,7 +45,9 @@ class SeederNode {
   void receive(Instant now, const Endpoint& from, std::span<const uint8_t> datagram);
   void advance(Instant now);
   [[nodiscard]] Instant next_deadline() const;
-  // A new uplink takes effect at once (configuration reload).
+  // What another shard has told.
+  void hear(Instant now, const ShardNews& news);
+  // A new uplink takes effect at once (configuration reload); one shard's is all shards'.
   void set_uplink(Instant now, BitRate uplink);
   // Says BYE to all neighbours: a clean end.
   void close(Instant now);

@@ -13,6 +13,7 @@ class SeederProfile {
   virtual void receive(Instant now, const Endpoint& from, std::span<const uint8_t> datagram) = 0;
   virtual void advance(Instant now) = 0;
   [[nodiscard]] virtual Instant next_deadline() const = 0;
+  virtual void hear(Instant now, const ShardNews& news) = 0;
   virtual void set_uplink(Instant now, BitRate uplink) = 0;
   virtual void close(Instant now) = 0;
   [[nodiscard]] virtual NodeStats stats() const = 0;

@@ -26,4 +26,23 @@ DropCounters& DropCounters::operator+=(const DropCounters& other) {
   return *this;
 }
 
+NodeStats& NodeStats::operator+=(const NodeStats& other) {
+  datagrams_in += other.datagrams_in;
+  bytes_in += other.bytes_in;
+  datagrams_out += other.datagrams_out;
+  bytes_out += other.bytes_out;
+  chunk_bytes_sent += other.chunk_bytes_sent;
+  chunk_bytes_received += other.chunk_bytes_received;
+  chunk_bytes_from_seeder += other.chunk_bytes_from_seeder;
+  chunk_bytes_duplicate += other.chunk_bytes_duplicate;
+  metachunks_verified += other.metachunks_verified;
+  metachunks_discarded += other.metachunks_discarded;
+  neighbours_met += other.neighbours_met;
+  neighbours_now += other.neighbours_now;
+  neighbours_cut_off += other.neighbours_cut_off;
+  joins += other.joins;
+  drops += other.drops;
+  return *this;
+}
+
 }  // namespace fb::roulette

@@ -73,6 +73,9 @@ struct NodeStats {
   uint64_t neighbours_cut_off = 0;            // polluters
   uint64_t joins = 0;                         // seeder: answered; peer: sent
   DropCounters drops;
+
+  // Of several nodes together.
+  NodeStats& operator+=(const NodeStats& other);
 };
 
 }  // namespace fb::roulette

@@ -15,8 +15,6 @@ constexpr size_t kManifestsWaitingMin = 16;
 constexpr size_t kManifestsWaitingMax = 4096;
 constexpr size_t kManifestsWaitingEach = 64;  // of one endpoint
 constexpr Duration kManifestWaitMax = milliseconds(600);
-// Bytes. What went while nothing else waited is nobody's debt, so at most one long one's.
-constexpr double kManifestDebtMax = wire::kManifestPartsMax * wire::kManifestPartSize;
 // Visitors who are here for so long when others have come and gone do not give, or get nothing for
 // it. Where there are several, and more than one in so many, the others are told.
 constexpr Duration kLateAtLeast = seconds(5);
@@ -65,6 +63,9 @@ void V2Seeder::receive(Instant now, const Endpoint& from, std::span<const uint8_
     } else {
       core_.drop(Drop::kWrongRole);
     }
+  } else if (const uint32_t whose = SeederShards::shard_of(to);
+             whose != shard_ && whose < shards_.count()) {
+    shards_.forward(whose, from, bytes);
   } else {
     core_.drop(Drop::kUnknownToken);
   }
@@ -74,7 +75,7 @@ void V2Seeder::receive(Instant now, const Endpoint& from, std::span<const uint8_
 // It waits its turn as everything does, or a crowd that asks would keep the line from all else.
 void V2Seeder::queue_manifest(QueuedManifest asked, std::string_view path) {
   const auto most =
-      static_cast<size_t>(std::clamp(bytes_per_second() / kManifestBytes,
+      static_cast<size_t>(std::clamp(own_bytes_per_second() / kManifestBytes,
                                      double{kManifestsWaitingMin}, double{kManifestsWaitingMax}));
   if (manifests_.size() >= most) return core_.drop(Drop::kQueueFull);
   const uint32_t hash = hash_.of(asked.to);
@@ -93,7 +94,9 @@ void V2Seeder::queue_manifest(QueuedManifest asked, std::string_view path) {
 
 bool V2Seeder::manifest_is_next() const {
   if (manifests_.empty()) return false;
-  return manifest_credit_ >= 0 || (joins_waiting() == 0 && chunks_waiting() == 0);
+  if (shards_.manifest_credit() >= 0) return true;
+  return joins_waiting() == 0 && chunks_waiting() == 0 &&
+         shards_.waiting_at_others(shard_) == SeederShards::Waiting::kNothing;
 }
 
 void V2Seeder::send_manifest(Instant now) {
@@ -109,7 +112,7 @@ void V2Seeder::send_manifest(Instant now) {
   if (!waits) return;
   const uint64_t size = core_.accepted_bytes() - before;
   uplink_.on_sent(now, size);
-  manifest_credit_ = std::max(manifest_credit_ - static_cast<double>(size), -kManifestDebtMax);
+  shards_.add_manifest_credit(-static_cast<double>(size), -kManifestDebtMax, kManifestCreditMax);
 }
 
 // The newcomer has our answer at its address: from now on it is named to others.
@@ -123,6 +126,10 @@ std::optional<V2Seeder::Arrival> V2Seeder::arrive(Instant now, const Endpoint& f
     return {};
   }
   Visitor* visitor = visitors_.find_by_name(from, name);
+  if (visitor != nullptr && visitor->foreign) {  // it was there, and is here now
+    forget_foreign(*visitor);
+    visitor = nullptr;
+  }
   const bool again = visitor != nullptr && visitor->token_out == reply_token;
   if (visitor == nullptr) {
     if (!make_room(now)) {
@@ -135,16 +142,21 @@ std::optional<V2Seeder::Arrival> V2Seeder::arrive(Instant now, const Endpoint& f
   }
   visitor->token_out = reply_token;
   visitor->heard = now;
+  if (!again) tell(*visitor, true);
   return Arrival{*admitted, *visitor, again};
 }
 
-Visitor& V2Seeder::enlist(Instant now, const Admitted& admitted) {
+wire::Token V2Seeder::unused_token() {
   wire::Token token = core_.new_token();
   while (visitors_.find_by_token(token) != nullptr) token = core_.new_token();
+  return token;
+}
+
+Visitor& V2Seeder::enlist(Instant now, const Admitted& admitted) {
   Visitor& visitor =
-      visitors_.add(now, admitted.endpoint, admitted.name, token, admitted.path);
+      visitors_.add(now, admitted.endpoint, admitted.name, unused_token(), admitted.path);
   visitor.join_token = admitted.reply_token;
-  visitor.warned = desk_.polluted(now);
+  visitor.warned = polluted(now);
   ++core_.stats.neighbours_met;
   if (listed_.size() >= 2 * size_t{seeder_.neighbours_max}) {
     listed_.erase_if([&](VisitorId id) { return visitors_.find(id) == nullptr; });
@@ -154,6 +166,36 @@ Visitor& V2Seeder::enlist(Instant now, const Admitted& admitted) {
   unserved_.push_back(visitor.id);
   if (next_sweep_ == Instant::never()) next_sweep_ = now + seconds(1);
   return visitor;
+}
+
+void V2Seeder::tell(const Visitor& visitor, bool here) {
+  if (shards_.count() == 1) return;
+  shards_.tell(shard_, {here, visitor.endpoint, visitor.name, visitor.token_out,
+                        visitor.join_token, paths_.text(visitor.path)});
+}
+
+void V2Seeder::hear(Instant now, const ShardNews& news) {
+  Visitor* known = visitors_.find_by_name(news.endpoint, news.name);
+  if (known != nullptr && !known->foreign) return;  // it has come here since
+  if (!news.here) {
+    if (known != nullptr) forget_foreign(*known);
+    return;
+  }
+  if (known == nullptr) {
+    if (visitors_.size() >= seeder_.neighbours_max) return;
+    const PathId path = paths_.hold(news.path);
+    known = &visitors_.add(now, news.endpoint, news.name, unused_token(), path);
+    paths_.release(path);
+    known->foreign = true;
+    ++foreign_count_;
+    if (foreign_.size() >= 2 * size_t{seeder_.neighbours_max}) {
+      foreign_.erase_if([&](VisitorId id) { return visitors_.find(id) == nullptr; });
+    }
+    foreign_.push_back(known->id);
+    if (next_sweep_ == Instant::never()) next_sweep_ = now + seconds(1);
+  }
+  known->token_out = news.token_out;
+  known->join_token = news.join_token;
 }
 
 void V2Seeder::on_confirm(Instant now, const Endpoint& from, const wire::Confirm& message) {
@@ -218,7 +260,7 @@ void V2Seeder::give_first(Instant now, const Arrival& arrival,
       rate * 0.15;
   const uint32_t most = core_.config.v2.seeder_push;
   uint32_t pushed = 0;
-  if (most > 0 && pushes_.in_last_second(now) < pushes_max && joins_waiting() < 3) {
+  if (most > 0 && of_all(pushes_.in_last_second(now)) < pushes_max && joins_waiting() < 3) {
     pushed = std::clamp(static_cast<uint32_t>(pushes_max / rate), 1U, most);
   }
   push(now, arrival.visitor, pushed, /*first=*/true);
@@ -236,8 +278,13 @@ void V2Seeder::on_neighbour(Instant now, const Endpoint& from, const wire::Datag
     visitor.path_check.reset();
     // It may have joined anew from there meanwhile, and two must not have one endpoint and name.
     Visitor* const there = visitors_.find_by_name(from, visitor.name);
-    if (there != nullptr && there != &visitor) visitors_.remove(*there);
-    return visitors_.move(*visitors_.find_by_token(datagram.header.to), from);
+    if (there != nullptr && there != &visitor) {
+      there->foreign ? forget_foreign(*there) : visitors_.remove(*there);
+    }
+    Visitor& moved = *visitors_.find_by_token(datagram.header.to);
+    tell(moved, false);
+    visitors_.move(moved, from);
+    return tell(moved, true);
   }
   if (!core_.accept_path(now, visitor.endpoint, visitor.token_out, visitor.path_check, from)) {
     return;
@@ -251,6 +298,7 @@ void V2Seeder::on_neighbour(Instant now, const Endpoint& from, const wire::Datag
     desk_.on_digest_request(
         now, {visitor.endpoint, visitor.token_out, visitor.warned, visitor.digests_asked},
         *digests);
+    if (desk_.polluted(now)) shards_.set_polluted_until(desk_.polluted_until());
   } else if (const auto* introduce = std::get_if<wire::Introduce>(&datagram.message)) {
     on_introduce(now, from, *introduce);
   } else if (const auto* bye = std::get_if<wire::Bye>(&datagram.message)) {
@@ -269,7 +317,7 @@ void V2Seeder::on_control(Instant now, Visitor& from, const wire::Control& messa
 
 // Neighbours for somebody who stalls; joins come first, and nobody gets them by the dozen.
 void V2Seeder::refer(Instant now, Visitor& to) {
-  const double rate = bytes_per_second() * kReferralShare / 60;
+  const double rate = own_bytes_per_second() * kReferralShare / 60;
   referral_tokens_ =
       std::min(20.0, referral_tokens_ + (now - referral_tokens_at_).seconds() * rate);
   referral_tokens_at_ = now;
@@ -312,6 +360,7 @@ void V2Seeder::on_bye(Visitor& from, const wire::Bye& message) {
   }
   up_rates_.add(message.up);
   down_rates_.add(message.down);
+  tell(from, false);
   visitors_.remove(from);
 }
 
@@ -338,10 +387,21 @@ void V2Seeder::forget_old(Instant now) {
     late += heard && now - one->born > std::max(lifetime_ * 3, kLateAtLeast) ? 1U : 0U;
     const bool silent = now - one->heard > std::max(stays, seconds(2));
     if (!silent && now - one->born <= kListedMax) return false;
+    tell(*one, false);
+    gone.push_back(id);
+    return true;
+  });
+  // Of a foreign one nothing is heard but that it has gone.
+  foreign_.erase_if([&](VisitorId id) {
+    const Visitor* one = visitors_.find(id);
+    if (one == nullptr) return true;
+    if (now - one->born <= std::max(stays, seconds(2))) return false;
+    --foreign_count_;
     gone.push_back(id);
     return true;
   });
   visitors_.remove(gone);
+  shards_.set_joins(now, shard_, join_times_.counted_in_last_second(now));
   wary_ = late >= kLateFew && late * kLateShare > here;
   swept_ = now;
 }
@@ -356,8 +416,8 @@ void V2Seeder::advance(Instant now) {
 
 Instant V2Seeder::next_deadline() const {
   Instant next = std::min(next_idle_, next_sweep_);
-  if (joins_waiting() > 0 || chunks_waiting() > 0 || !manifests_.empty()) {
-    next = std::min(next, uplink_.ready_at());
+  if (any_waiting()) {
+    next = std::min(next, std::max(uplink_.ready_at(), yielded_until_));
   }
   return next;
 }
@@ -365,7 +425,7 @@ Instant V2Seeder::next_deadline() const {
 void V2Seeder::close(Instant now) {
   for (uint32_t place = visitors_.places(); place-- > 0;) {
     Visitor& visitor = visitors_.at(place);
-    if (!visitor.is_here()) continue;
+    if (!visitor.is_here() || visitor.foreign) continue;
     core_.send(now, Lane::kControl, visitor.endpoint, visitor.token_out, wire::Bye{});
     visitors_.remove(visitor);
   }
@@ -373,7 +433,7 @@ void V2Seeder::close(Instant now) {
 
 NodeStats V2Seeder::stats() const {
   NodeStats out = core_.counted();
-  out.neighbours_now = visitors_.size();
+  out.neighbours_now = visitors_.size() - foreign_count_;
   return out;
 }
 

@@ -10,6 +10,7 @@
 #pragma once
 
 #include <array>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string_view>
@@ -22,6 +23,7 @@
 #include "roulette/recent_rates.h"
 #include "roulette/seeder_desk.h"
 #include "roulette/seeder_profile.h"
+#include "roulette/seeder_shards.h"
 #include "roulette/stranger_hash.h"
 #include "roulette/ticket.h"
 #include "roulette/uplink.h"
@@ -35,10 +37,19 @@ class V2Seeder final : public SeederProfile {
   V2Seeder(const SeederOptions& options, content::SiteCatalog& site, Transport& transport)
       : seeder_(options.seeder),
         catalog_(site),
-        core_(options.config, options.secret, options.choice_seed, /*token_prefix=*/0, transport),
+        own_shards_(options.shards != nullptr
+                        ? nullptr
+                        : std::make_unique<SeederShards>(1, options.config.uplink,
+                                                         options.config.v2.backlog,
+                                                         options.choice_seed)),
+        shards_(options.shards != nullptr ? *options.shards : *own_shards_),
+        shard_(options.shard),
+        // So that a token tells the shard (SeederShards::shard_of).
+        core_(options.config, options.secret, options.choice_seed, /*token_prefix=*/shard_,
+              transport),
         desk_(core_, site),
-        fresh_(site, core_.rng, options.config.v2.repair),
-        uplink_(options.config.uplink, options.config.v2.backlog),
+        fresh_(site, shards_.order_seed(), options.config.v2.repair, shard_, shards_.count()),
+        uplink_(shards_.uplink()),
         own_key_(ticket_key(core_.secret.next(), core_.secret.next())),
         hash_(own_key_),
         paths_(hash_),
@@ -49,6 +60,7 @@ class V2Seeder final : public SeederProfile {
   void receive(Instant now, const Endpoint& from, std::span<const uint8_t> bytes) override;
   void advance(Instant now) override;
   [[nodiscard]] Instant next_deadline() const override;
+  void hear(Instant now, const ShardNews& news) override;
   void set_uplink(Instant now, BitRate uplink) override { uplink_.set_rate(now, uplink); }
   void close(Instant now) override;
   [[nodiscard]] NodeStats stats() const override;
@@ -59,6 +71,9 @@ class V2Seeder final : public SeederProfile {
   static constexpr double kLineForToken = 1000;  // bytes; a token of ours, to ask for chunks
   static constexpr double kLineForCrowd = 200;   // less, and it is needed for ADMIT
   static constexpr double kManifestBytes = 600;  // about
+  static constexpr double kManifestCreditMax = 2048;  // bytes
+  // What went while nothing else waited is nobody's debt, so at most one long one's.
+  static constexpr double kManifestDebtMax = wire::kManifestPartsMax * wire::kManifestPartSize;
   static constexpr Duration kHeardLately = seconds(3);
 
   void on_join(Instant now, const Endpoint& from, const wire::Join& message, size_t size);
@@ -70,6 +85,7 @@ class V2Seeder final : public SeederProfile {
   };
   std::optional<Arrival> arrive(Instant now, const Endpoint& from, wire::Token reply_token,
                                 wire::Token name);
+  [[nodiscard]] wire::Token unused_token();
   Visitor& enlist(Instant now, const Admitted& admitted);
   void on_confirm(Instant now, const Endpoint& from, const wire::Confirm& message);
   void on_greet(Instant now, const Endpoint& from, const wire::Greet& message);
@@ -93,6 +109,10 @@ class V2Seeder final : public SeederProfile {
   };
   [[nodiscard]] Share share_of(const WaitingJoin& newcomer, double rate);
   void serve(Instant now);
+  [[nodiscard]] SeederShards::Waiting waiting() const;
+  [[nodiscard]] bool any_waiting() const {
+    return joins_waiting() > 0 || chunks_waiting() > 0 || !manifests_.empty();
+  }
   bool serve_one(Instant now);
   [[nodiscard]] SentSoFar sent_so_far() const;
   [[nodiscard]] bool is_cold() const;
@@ -118,11 +138,23 @@ class V2Seeder final : public SeederProfile {
   void forget_oldest_admitted();
   [[nodiscard]] size_t joins_waiting() const { return joins_.size() + rejoins_.size(); }
   [[nodiscard]] size_t chunks_waiting() const { return firsts_.size() + queue_.size(); }
+  // Another shard's visitor, which is only named here.
+  void forget_foreign(Visitor& visitor) {
+    --foreign_count_;
+    visitors_.remove(visitor);
+  }
+  // For the other shards.
+  void tell(const Visitor& visitor, bool here);
+  [[nodiscard]] bool polluted(Instant now) const { return shards_.polluted(now); }
   // λ of docs/protocol.md.
   [[nodiscard]] double load(Instant now) {
     return join_rate(now) + static_cast<double>(joins_waiting());
   }
-  [[nodiscard]] double join_rate(Instant now) { return join_times_.in_last_second(now); }
+  [[nodiscard]] double join_rate(Instant now) {
+    return join_times_.in_last_second(now) + shards_.joins_of_others(now, shard_);
+  }
+  // Of what is counted here, where all shards together have a bound.
+  [[nodiscard]] double of_all(double here) const { return here * shards_.count(); }
   [[nodiscard]] uint8_t epoch(Instant now) const {
     return static_cast<uint8_t>(now.ns / kTicketEpoch.ns);
   }
@@ -138,6 +170,8 @@ class V2Seeder final : public SeederProfile {
   [[nodiscard]] double bytes_per_second() const {
     return uplink_.rate().limited() ? static_cast<double>(uplink_.rate().bits_per_second) / 8 : 1e9;
   }
+  // Our share of it, for what each shard does for itself.
+  [[nodiscard]] double own_bytes_per_second() const { return bytes_per_second() / shards_.count(); }
   // How many a second have `bytes` of the line each; and whether one of `rate` is among them.
   [[nodiscard]] double line_for(double bytes) const { return bytes_per_second() / bytes; }
   [[nodiscard]] bool is_among(double rate, double bytes) {
@@ -151,10 +185,13 @@ class V2Seeder final : public SeederProfile {
 
   SeederConfig seeder_;
   content::SiteCatalog& catalog_;
+  std::unique_ptr<SeederShards> own_shards_;  // null when they are somebody else's
+  SeederShards& shards_;
+  uint32_t shard_;
   Core core_;
   SeederDesk desk_;
   FreshChunks fresh_;
-  Uplink uplink_;
+  Uplink& uplink_;
   TicketKey own_key_;
   StrangerHash hash_;
   PathTable paths_;
@@ -171,21 +208,22 @@ class V2Seeder final : public SeederProfile {
   wire::Message admit_{wire::Admit{}};  // the one that is written: its memory is used again
   wire::Message recommendation_{wire::Recommendation{}};
   Ring<VisitorId> listed_;     // oldest first; those gone stay until they are swept up
+  Ring<VisitorId> foreign_;    // likewise, other shards'
   Instant swept_{};
   Ring<QueuedChunk> firsts_;   // to newcomers; the newest first
   Ring<QueuedChunk> queue_;    // asked for by name, mostly
   ManifestQueue manifests_;
-  double manifest_credit_ = 0;  // bytes
   RecentTimes pushes_;
   Ring<VisitorId> unserved_;           // newest last
   RecentRates up_rates_, down_rates_;  // of those who left
   Duration lifetime_ = seconds(2);
   bool wary_ = false;
-  uint64_t chunks_sent_ = 0;
+  size_t foreign_count_ = 0;
   SentSoFar sent_when_empty_;  // when nobody was here, last time
   double referral_tokens_ = 0;
   Instant referral_tokens_at_{};
   Instant next_idle_ = Instant::never();
+  Instant yielded_until_{};
   Instant next_sweep_ = Instant::never();
 };
 

@@ -57,7 +57,10 @@ void V2Seeder::on_join(Instant now, const Endpoint& from, const wire::Join& mess
   }
   if (joins_waiting() >= kJoinsWaitingMax) return core_.drop(Drop::kHalfOpenFull);
   const bool is_new = lately == nullptr;
-  if (is_new) join_times_.add(now);
+  if (is_new) {
+    join_times_.add(now);
+    shards_.set_joins(now, shard_, join_times_.counted_in_last_second(now));
+  }
   (is_new ? joins_ : rejoins_)
       .push({from, paths_.hold(message.path), static_cast<uint32_t>(size), message.reply_token,
              message.name, !is_new},
@@ -165,13 +168,13 @@ void V2Seeder::admit(Instant now) {
   const Share share = share_of(newcomer, rate);
   auto& message = std::get<wire::Admit>(admit_);
   message.epoch = epoch(now);
-  message.polluted = desk_.polluted(now);
+  message.polluted = polluted(now);
   message.wary = wary_;
   message.confirm = false;
   message.up = up_rates_.typical();
   message.down = down_rates_.typical();
   const Address& address = newcomer.endpoint.address;
-  message.ticket = make_ticket(own_key_, address, message.epoch, core_.name);
+  message.ticket = make_ticket(own_key_, address, message.epoch, /*like=*/0);
   const auto chosen =
       choose(now, newcomer.path, newcomer.endpoint, newcomer.name, share.contacts);
   message.contacts.clear();
@@ -190,7 +193,7 @@ void V2Seeder::admit(Instant now) {
     if (chosen[i]->unreached >= kUnreached) behind_nat_.push(behind_nat, {chosen[i]->id, 0});
   }
   message.farewell = static_cast<uint8_t>(
-      255 * std::min(1.0, line_for(kLineForFarewell) / join_times_.sustained(now)));
+      255 * std::min(1.0, line_for(kLineForFarewell) / of_all(join_times_.sustained(now))));
   message.grant = static_cast<uint8_t>(grant(rate));
   const bool crowd = rate > line_for(kLineForCrowd);
   // When many come at once, some get it here and hand it on to those whom they meet.
@@ -198,7 +201,7 @@ void V2Seeder::admit(Instant now) {
       message.contacts.size() < 2
           ? kFirstMany
           : line_for(kManifestBytes) * (crowd ? kManifestShareCrowd : kManifestShare);
-  message.ask_manifest = asked_.in_last_second(now) < may_ask;
+  message.ask_manifest = of_all(asked_.in_last_second(now)) < may_ask;
   if (message.ask_manifest) asked_.add(now);
   const bool token = is_among(rate, is_cold() ? kLineForTokenCold
                                     : crowd   ? kLineForTokenCrowd

@@ -17,11 +17,11 @@ constexpr size_t kQueueMax = 1024;
 constexpr double kPieceBytes = 1100;  // about, on the line
 constexpr size_t kGrantMax = 255;
 constexpr Duration kIdle = milliseconds(20);
+constexpr Duration kYield = microseconds(200);  // to another shard, and it is looked again
 constexpr Duration kInjectGap = milliseconds(60);  // between two unasked chunks to one peer
 // Of what else is sent, goes to manifests that wait.
 constexpr double kManifestShareOfJoins = 0.15;
 constexpr double kManifestShareOfData = 1;
-constexpr double kManifestCreditMax = 2048;  // bytes
 constexpr size_t kSwarmNone = 3;             // neighbours; with fewer it begins anew
 constexpr size_t kSwarmSmall = 8;            // neighbours; with more, what we send is not enough
 constexpr double kInjectAge = 0.6;           // of a lifetime
@@ -29,7 +29,7 @@ constexpr double kInjectAge = 0.6;           // of a lifetime
 }  // namespace
 
 size_t V2Seeder::queue_max() const {
-  const double chunks = bytes_per_second() * kQueueSeconds / kPieceBytes;
+  const double chunks = own_bytes_per_second() * kQueueSeconds / kPieceBytes;
   return static_cast<size_t>(std::clamp(chunks, double{kQueueMin}, double{kQueueMax}));
 }
 
@@ -104,7 +104,7 @@ bool V2Seeder::inject(Instant now) {
     if (candidate == nullptr) continue;
     const content::Geometry* latest = fresh_.latest();
     const bool spread =
-        latest != nullptr && chunks_sent_ * 10 > uint64_t{latest->chunk_count()} * 13;
+        latest != nullptr && shards_.chunks_sent() * 10 > uint64_t{latest->chunk_count()} * 13;
     if (spread && now - candidate->born > scale(lifetime_, kInjectAge)) continue;
     if (now - candidate->last_sent < kInjectGap) continue;
     chosen = candidate;
@@ -141,19 +141,19 @@ bool V2Seeder::send_piece(Instant now, Visitor& to, const QueuedChunk& queued) {
   visitors_.note_given(now, to, message.state.sequence, queued.file, queued.chunk);
   to.last_sent = now;
   core_.stats.chunk_bytes_sent += length;
-  ++chunks_sent_;
+  shards_.add_chunk();
   return true;
 }
 
 SentSoFar V2Seeder::sent_so_far() const {
-  return {chunks_sent_, core_.stats.chunk_bytes_sent, core_.accepted_bytes()};
+  return {shards_.chunks_sent(), core_.stats.chunk_bytes_sent, core_.accepted_bytes()};
 }
 
 // A swarm has begun from nothing and has not got the object once: nobody can finish before it has.
 bool V2Seeder::is_cold() const {
   const content::Geometry* latest = fresh_.latest();
   return latest != nullptr && visitors_.size() > kSwarmSmall &&
-         (chunks_sent_ - sent_when_empty_.chunks) * 10 < uint64_t{latest->chunk_count()} * 13;
+         (shards_.chunks_sent() - sent_when_empty_.chunks) * 10 < uint64_t{latest->chunk_count()} * 13;
 }
 
 // Chunks have had less of the line than all else.
@@ -172,11 +172,22 @@ void V2Seeder::serve(Instant now) {
     }
     const uint64_t before = core_.accepted_bytes();
     const double share = joins_waiting() == 0 ? kManifestShareOfData : kManifestShareOfJoins;
-    if (!serve_one(now)) break;
+    if (!serve_one(now)) {
+      if (any_waiting()) yielded_until_ = now + kYield;
+      break;
+    }
     const auto size = static_cast<double>(core_.accepted_bytes() - before);
-    manifest_credit_ = std::min(manifest_credit_ + size * share, kManifestCreditMax);
+    shards_.add_manifest_credit(size * share, -kManifestDebtMax, kManifestCreditMax);
   }
   next_idle_ = visitors_.empty() ? Instant::never() : now + kIdle;
+  shards_.set_waiting(shard_, waiting());
+}
+
+SeederShards::Waiting V2Seeder::waiting() const {
+  // A manifest that waits for chunks to be sent first is no more urgent than they are.
+  if (joins_waiting() > 0 || manifest_is_next()) return SeederShards::Waiting::kAnswers;
+  if (chunks_waiting() > 0) return SeederShards::Waiting::kChunks;
+  return SeederShards::Waiting::kNothing;
 }
 
 bool V2Seeder::serve_one(Instant now) {
@@ -185,7 +196,12 @@ bool V2Seeder::serve_one(Instant now) {
     admit(now);
     return true;
   }
-  if (chunks_waiting() == 0 && !inject(now)) return false;
+  // The line is the other shards' too.
+  const auto others = shards_.waiting_at_others(shard_);
+  if (others == SeederShards::Waiting::kAnswers && !chunks_first) return false;
+  if (chunks_waiting() == 0 && (others > SeederShards::Waiting::kNothing || !inject(now))) {
+    return false;
+  }
   const bool askers = favours_askers(load(now)) && ++turns_asked_ % kTurnsForFirsts != 0;
   const bool asked = firsts_.empty() || (!queue_.empty() && askers);
   Ring<QueuedChunk>& queue = asked ? queue_ : firsts_;

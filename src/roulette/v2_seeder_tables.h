@@ -89,8 +89,11 @@ class RecentTimes {
   }
   // How often; at least once, so that it can be divided by.
   [[nodiscard]] double in_last_second(Instant now) {
+    return std::max(1.0, static_cast<double>(counted_in_last_second(now)));
+  }
+  [[nodiscard]] uint32_t counted_in_last_second(Instant now) {
     forget_old(now);
-    return std::max(1.0, static_cast<double>(recent_));
+    return static_cast<uint32_t>(recent_);
   }
   // How often a second, on an average of longer; at least once likewise.
   [[nodiscard]] double sustained(Instant now) {

@@ -39,6 +39,7 @@ struct Visitor {
   Endpoint endpoint;
   bool warned = false;   // it was told of pollution when it came
   bool served = false;   // it got chunks, or they wait for it
+  bool foreign = false;  // another shard lists it; it is only named here
   VisitorId id;
   TradeCounts counts;
   Instant heard{};

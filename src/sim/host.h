@@ -5,7 +5,7 @@
 #include <span>
 
 #include "roulette/peer_node.h"
-#include "roulette/seeder_node.h"
+#include "roulette/sharded_seeder.h"
 #include "sim/access_link.h"
 #include "sim/checker.h"
 #include "sim/population.h"
@@ -42,7 +42,7 @@ struct Host final : roulette::Transport {
   AccessLink down;
   PeerPlan plan;
   Instant timer = Instant::never();  // the earliest timer event that is queued
-  std::unique_ptr<roulette::SeederNode> seeder;
+  std::unique_ptr<roulette::ShardedSeeder> seeder;
   std::unique_ptr<roulette::PeerNode> peer;  // while it is in the swarm
   Visit visit;
   PeerRecord record;

@@ -149,6 +149,7 @@ struct Scenario {
   ContentSpec content;
   LinkOptions seeder;            // its link
   bool seeder_paced = true;      // it keeps itself to the up rate, so its link's queue stays empty
+  uint32_t seeder_shards = 1;    // that its swarm is spread over (roulette/seeder_shards.h)
   Duration seeder_delay{};       // one way, in addition to the network's
   bool peers_know_uplink = false;  // each visitor's node is told its own line's up rate
   std::vector<PeerClass> classes = {PeerClass{}};

@@ -159,7 +159,8 @@ void World::restart_seeder() {
   options.choice_seed = rng_.next();
   host.timer = Instant::never();
   host.payload_sent = host.payload_received = 0;
-  host.seeder = std::make_unique<roulette::SeederNode>(options, *content_.site, host);
+  host.seeder = std::make_unique<roulette::ShardedSeeder>(options, scenario_.seeder_shards,
+                                                          *content_.site, host);
 }
 
 void World::kill_seeder() {
