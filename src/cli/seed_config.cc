@@ -125,7 +125,7 @@ std::vector<Complaint> SeedSettings::load(const Sources& sources,
   if (config.threads != 1 && config.roulette.profile != wire::Profile::kV2) {
     const Setting& row = *table.find("threads");
     complaints.push_back({row.origin.layer, row.origin.text,
-                          "more than one of threads needs roulette.profile = \"v2\""});
+                          "more than one thread needs roulette.profile = \"v2\""});
   }
   config.roulette.uplink = config.uplink;
   return complaints;

@@ -32,12 +32,6 @@ SiteSource::SiteSource(SiteScanner scanner, const SecretKey& key,
       current_(std::move(version)),
       cache_(scanner_.options().cache_bytes) {}
 
-std::unique_ptr<SiteSource> SiteSource::for_another_thread() const {
-  auto out = std::unique_ptr<SiteSource>(new SiteSource(scanner_, SecretKey{}, current_));
-  out->public_key_ = public_key_;
-  return out;
-}
-
 std::span<const uint8_t> SiteSource::manifest(std::string_view path) {
   const auto leaf = current_->tree().find(path);
   if (!leaf) return {};

@@ -45,7 +45,6 @@ class SiteSource final : public SiteCatalog {
   [[nodiscard]] std::optional<Geometry> object(FileId id) override;
   [[nodiscard]] size_t read_chunk(FileId id, uint32_t chunk, std::span<uint8_t> out) override;
 
-  [[nodiscard]] std::unique_ptr<SiteSource> for_another_thread() const;
   // May be used by any thread while the source lives.
   [[nodiscard]] const SiteScanner& scanner() const { return scanner_; }
   // The version that is served. The pointer may be handed to any thread.

@@ -82,7 +82,7 @@ class SeederShards {
       const uint64_t said = joins_[i].load(std::memory_order_relaxed);
       // Their clock may be ahead of ours.
       const auto age = static_cast<int32_t>(stamp(now) - static_cast<uint32_t>(said >> 32));
-      if (i != shard && age <= kJoinsHold) out += static_cast<uint32_t>(said);
+      if (i != shard && age >= -kJoinsHold && age <= kJoinsHold) out += static_cast<uint32_t>(said);
     }
     return out;
   }

@@ -33,6 +33,7 @@ class ShardedSeeder final : SeederShards {
   // To which its datagrams come, as a kernel chooses a socket by their addresses.
   [[nodiscard]] uint32_t shard_for(const Endpoint& from) const;
   [[nodiscard]] SeederNode& node(uint32_t shard) { return *nodes_[shard]; }
+  [[nodiscard]] SeederShards& shards() { return *this; }
 
  private:
   // What one shard has for another.

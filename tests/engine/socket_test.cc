@@ -34,6 +34,25 @@ TEST_CASE("socket: odd kernel addresses are nothing") {
   CHECK_FALSE(from_sockaddr({start, sizeof(name)}));
 }
 
+TEST_CASE("socket: a port is shared with further sockets, and with nobody else") {
+  EngineOptions options;
+  options.listen = endpoint("127.0.0.1:0");
+  options.sharing = PortSharing::kFirst;
+  const auto first = UdpEngine::open(options);
+  REQUIRE(first);
+  options.listen = (*first)->local();
+  options.sharing = PortSharing::kFurther;
+  const auto second = UdpEngine::open(options);
+  REQUIRE(second);
+  CHECK((*second)->local() == (*first)->local());
+  for (const PortSharing sharing : {PortSharing::kAlone, PortSharing::kFirst}) {
+    options.sharing = sharing;
+    const auto stranger = UdpEngine::open(options);
+    REQUIRE_FALSE(stranger);
+    CHECK(stranger.error().code == EngineError::Code::kBind);
+  }
+}
+
 TEST_CASE("socket: an address in use, or not ours, is a bind error with a sentence") {
   EngineOptions options;
   options.listen = endpoint("127.0.0.1:0");

@@ -1,0 +1,128 @@
+// The letters between a seeder's threads.
+#include "cli/shard_post.h"
+
+#include <atomic>
+#include <thread>
+#include <vector>
+
+#include "catch.h"
+#include "content/keys.h"
+#include "content/memory_site.h"
+#include "roulette/transport.h"
+
+using namespace fb;
+using fb::cli::ShardPost;
+
+namespace {
+
+constexpr Instant kNow{1'000'000'000};
+
+struct Nowhere final : roulette::Transport {
+  void send(const Endpoint& /*to*/, std::span<const uint8_t> /*datagram*/) override {}
+};
+
+roulette::RouletteConfig v2_config() {
+  roulette::RouletteConfig out;
+  out.profile = wire::Profile::kV2;
+  return out;
+}
+
+struct Shard {
+  explicit Shard(ShardPost& post, uint32_t shard)
+      : site({{"f", "text/plain", std::vector<uint8_t>(1000)}}, content::secret_key_from_seed({})),
+        node({.config = v2_config(), .seeder = {}, .shards = &post, .shard = shard}, site,
+             transport) {}
+
+  Nowhere transport;
+  content::MemorySite site;
+  roulette::SeederNode node;
+};
+
+Endpoint host(uint32_t number) {
+  return {Address::v4(10, 0, static_cast<uint8_t>(number >> 8), static_cast<uint8_t>(number)), 1};
+}
+
+}  // namespace
+
+TEST_CASE("post: news reach all but their writer, and wake each once until it has looked") {
+  std::vector<int> wakes(3);
+  ShardPost post(3, v2_config(), 1, [&](uint32_t shard) { ++wakes[shard]; });
+  Shard reader(post, 1);
+  post.tell(0, {true, host(1), 1, 2, 3, "f"});
+  post.tell(0, {true, host(2), 2, 2, 3, "f"});
+  CHECK(wakes == std::vector<int>{0, 1, 1});
+  CHECK(reader.node.footprint().neighbours == 0);
+  post.deliver(kNow, 1, reader.node);
+  CHECK(reader.node.footprint().neighbours == 2);
+  post.tell(2, {false, host(1), 1, 0, 0, {}});
+  CHECK(wakes == std::vector<int>{1, 2, 1});
+  post.deliver(kNow, 1, reader.node);
+  CHECK(reader.node.footprint().neighbours == 1);
+  CHECK(post.lost() == 0);
+}
+
+TEST_CASE("post: a datagram is handed on as it came, and what is too long is lost") {
+  ShardPost post(2, v2_config(), 1, [](uint32_t) {});
+  Shard reader(post, 1);
+  post.forward(1, host(1), std::vector<uint8_t>{1, 2, 3});
+  post.deliver(kNow, 1, reader.node);
+  CHECK(reader.node.stats().datagrams_in == 1);
+  CHECK(reader.node.stats().bytes_in == 3);
+  post.forward(1, host(1), std::vector<uint8_t>(1501));
+  post.deliver(kNow, 1, reader.node);
+  CHECK(reader.node.stats().datagrams_in == 1);
+  CHECK(post.lost() == 1);
+}
+
+TEST_CASE("post: a reader that does not look costs letters, and no memory") {
+  ShardPost post(2, v2_config(), 1, [](uint32_t) {});
+  Shard reader(post, 1);
+  for (uint32_t i = 0; i < 5000; ++i) post.tell(0, {true, host(i), i + 1, 2, 3, "f"});
+  post.deliver(kNow, 1, reader.node);
+  CHECK(reader.node.footprint().neighbours + post.lost() == 5000);
+  CHECK(post.lost() > 0);
+}
+
+TEST_CASE("post: one shard has nobody to write to") {
+  ShardPost post(1, v2_config(), 1, [](uint32_t) { FAIL("nobody to wake"); });
+  Shard reader(post, 0);
+  post.tell(0, {true, host(1), 1, 2, 3, "f"});
+  post.deliver(kNow, 0, reader.node);
+  CHECK(post.lost() == 0);
+}
+
+TEST_CASE("post: threads write while one reads, and nothing is lost without being counted") {
+  constexpr uint32_t kEach = 3000;
+  std::atomic<uint64_t> wakes = 0;
+  ShardPost post(3, v2_config(), 1, [&](uint32_t shard) {
+    if (shard == 2) wakes.fetch_add(1);
+  });
+  Shard reader(post, 2);
+  std::atomic<int> writing = 2;
+  std::vector<std::thread> writers;
+  for (uint32_t writer = 0; writer < 2; ++writer) {
+    writers.emplace_back([&, writer] {
+      for (uint32_t i = 0; i < kEach; ++i) {
+        const uint32_t number = writer * kEach + i;
+        post.tell(writer, {true, host(number), number + 1, 2, 3, "f"});
+      }
+      writing.fetch_sub(1);
+    });
+  }
+  // As a shard does: it looks when it was woken, and every now and then.
+  uint64_t seen = 0;
+  for (bool last = false; !last;) {
+    last = writing.load() == 0;
+    const uint64_t woken = wakes.load();
+    if (woken == seen && !last) continue;
+    seen = woken;
+    post.deliver(kNow, 2, reader.node);
+  }
+  for (std::thread& writer : writers) writer.join();
+  // Those that went to the shards which nobody reads are among the lost.
+  const uint64_t elsewhere = 2 * uint64_t{kEach};
+  const uint64_t arrived = reader.node.footprint().neighbours;
+  CHECK(arrived <= 2 * kEach);
+  CHECK(arrived + post.lost() >= 2 * kEach);
+  CHECK(arrived + post.lost() <= 2 * kEach + elsewhere);
+}

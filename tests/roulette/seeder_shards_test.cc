@@ -1,0 +1,265 @@
+// A seeder of several shards: one swarm, one line, and each visitor with one of them.
+#include <set>
+
+#include "roulette/sharded_seeder.h"
+#include "v2_seeder_fixture.h"
+
+using namespace fb;
+using namespace fb::roulette;
+using namespace fb::roulette::v2_seeder_test;
+
+namespace {
+
+using Waiting = SeederShards::Waiting;
+
+SeederOptions v2_options(BitRate uplink) {
+  SeederOptions out;
+  out.config.profile = wire::Profile::kV2;
+  out.config.uplink = uplink;
+  return out;
+}
+
+struct Sharded {
+  explicit Sharded(uint32_t shards, BitRate uplink = {})
+      : site(test::one_file_site(20'000)), seeder(v2_options(uplink), shards, *site, out) {}
+
+  void receive(const Endpoint& from, wire::Token to, const wire::Message& message) {
+    seeder.receive(now, from, datagram(to, message));
+  }
+  wire::Admit join(const Endpoint& from) {
+    receive(from, 0, join_of(from));
+    return out.last<wire::Admit>(from).value();
+  }
+  wire::Token meet(const Endpoint& from) {
+    receive(from, join(from).ticket, greet_of(from));
+    return out.last<wire::Greeted>(from).value().reply_token;
+  }
+  // A host whose datagrams come to this shard.
+  Endpoint at_shard(uint32_t shard) {
+    do {
+      ++last_host;
+    } while (seeder.shard_for(host(last_host)) != shard);
+    return host(last_host);
+  }
+  [[nodiscard]] bool names(const wire::Admit& admit, const Endpoint& visitor) const {
+    return std::ranges::any_of(admit.contacts,
+                               [&](const auto& contact) { return contact.endpoint == visitor; });
+  }
+  uint64_t neighbours(uint32_t shard) { return seeder.node(shard).stats().neighbours_now; }
+
+  std::unique_ptr<content::MemorySite> site;
+  test::Recorder out;
+  ShardedSeeder seeder;
+  Instant now = kStart;
+  uint8_t last_host = 0;
+};
+
+}  // namespace
+
+TEST_CASE("shards: a visitor of one is named to newcomers of all, with a ticket that it takes") {
+  Sharded f(3);
+  const Endpoint visitor = f.at_shard(0);
+  f.meet(visitor);
+  for (uint32_t shard = 0; shard < 3; ++shard) {
+    const Endpoint newcomer = f.at_shard(shard);
+    const wire::Admit admit = f.join(newcomer);
+    REQUIRE(admit.contacts.size() == 1);
+    CHECK(admit.contacts[0].endpoint == visitor);
+    const TicketKey key = ticket_key(reply_of(visitor), name_of(visitor));
+    CHECK(ticket_valid(key, newcomer.address, admit.epoch, admit.contacts[0].ticket));
+  }
+  // It is one shard's, and all know it.
+  CHECK(f.neighbours(0) == 1);
+  CHECK(f.neighbours(1) == 0);
+  CHECK(f.seeder.stats().neighbours_now == 1);
+  CHECK(f.seeder.footprint().neighbours == 1);
+  CHECK(f.seeder.node(1).footprint().neighbours == 1);
+}
+
+TEST_CASE("shards: who leaves one is named by none") {
+  Sharded f(2);
+  const Endpoint visitor = f.at_shard(0);
+  const wire::Token token = f.meet(visitor);
+  const Endpoint other = f.at_shard(1);
+  f.meet(other);
+  f.receive(visitor, token, wire::Bye{1000, {}, {}});
+  for (uint32_t shard = 0; shard < 2; ++shard) {
+    const wire::Admit admit = f.join(f.at_shard(shard));
+    CHECK_FALSE(f.names(admit, visitor));
+    CHECK(f.names(admit, other));
+  }
+  // Who says nothing any more is forgotten by the others as well.
+  for (int i = 0; i < 100; ++i) {
+    f.now = f.now + milliseconds(250);
+    f.seeder.advance(f.now);
+  }
+  CHECK(f.seeder.footprint().neighbours == 0);
+  CHECK(f.join(f.at_shard(0)).contacts.empty());
+}
+
+TEST_CASE("shards: a foreign visitor that is not told of any more is forgotten all the same") {
+  Sharded f(2);
+  const ShardNews news{true, host(77), 0x77, 0x78, 0x79, "f"};
+  f.seeder.node(1).hear(f.now, news);
+  f.seeder.node(1).hear(f.now, news);  // once more is not another
+  CHECK(f.seeder.node(1).footprint().neighbours == 1);
+  CHECK(f.names(f.join(f.at_shard(1)), host(77)));
+  for (int i = 0; i < 100; ++i) {
+    f.now = f.now + milliseconds(250);
+    f.seeder.advance(f.now);
+  }
+  CHECK(f.seeder.node(1).footprint().neighbours == 0);
+  // Nobody is told goodbye who is another's.
+  f.seeder.node(1).hear(f.now, news);
+  const size_t before = f.out.sent.size();
+  f.seeder.node(1).close(f.now);
+  CHECK(f.out.sent.size() == before);
+}
+
+TEST_CASE("shards: of foreign visitors there are never more than of all") {
+  Sharded f(2);
+  const uint32_t most = SeederConfig{}.neighbours_max;
+  for (uint32_t i = 0; i < most + 100; ++i) {
+    const Endpoint where{Address::v4(10, static_cast<uint8_t>(i >> 16),
+                                     static_cast<uint8_t>(i >> 8), static_cast<uint8_t>(i)), 1};
+    f.seeder.node(1).hear(f.now, {true, where, i + 1, i, i, "f"});
+  }
+  CHECK(f.seeder.node(1).footprint().neighbours == most);
+}
+
+TEST_CASE("shards: who comes from another port is still its shard's, and may move there") {
+  Sharded f(2);
+  const Endpoint visitor = f.at_shard(0);
+  const wire::Token token = f.meet(visitor);
+  CHECK(SeederShards::shard_of(token) == 0);
+  Endpoint moved = visitor;
+  do {
+    ++moved.port;
+  } while (f.seeder.shard_for(moved) != 1);
+  wire::Control control;
+  control.state.sequence = 2;
+  f.receive(moved, token, control);
+  const auto challenge = f.out.last<wire::PathChallenge>(moved);
+  REQUIRE(challenge);
+  f.receive(moved, token, wire::PathResponse{challenge->nonce});
+  CHECK(f.seeder.node(0).stats().neighbours_now == 1);
+  const wire::Admit admit = f.join(f.at_shard(1));
+  CHECK(f.names(admit, moved));
+  CHECK_FALSE(f.names(admit, visitor));
+  // A token of a shard that there is not, and one that nobody has.
+  f.receive(moved, token | wire::Token{7} << wire::kPrefixShift, control);
+  f.receive(moved, token ^ 0x100, control);
+  CHECK(f.seeder.stats().drops.count(Drop::kUnknownToken) == 2);
+}
+
+TEST_CASE("shards: who joins anew at another shard is that one's") {
+  Sharded f(2);
+  const Endpoint visitor = f.at_shard(1);
+  f.seeder.node(1).hear(f.now, {true, visitor, name_of(visitor), 1, 2, "f"});
+  f.meet(visitor);
+  CHECK(f.neighbours(1) == 1);
+  // What the other says of it later is stale.
+  f.seeder.node(1).hear(f.now, {false, visitor, name_of(visitor), 0, 0, {}});
+  CHECK(f.neighbours(1) == 1);
+  CHECK(f.seeder.node(1).footprint().neighbours == 1);
+}
+
+TEST_CASE("shards: newcomers to all are warned when one has seen pollution") {
+  Sharded f(2);
+  const Endpoint visitor = f.at_shard(0);
+  const wire::Token token = f.meet(visitor);
+  f.receive(visitor, token, wire::DigestRequest{f.site->record("f")->id, 0, 1});
+  CHECK(f.join(f.at_shard(1)).polluted);
+  CHECK(f.join(f.at_shard(0)).polluted);
+}
+
+TEST_CASE("shards: the line is one line") {
+  Sharded f(2, {80'000});  // 10 bytes a millisecond
+  std::vector<Endpoint> newcomers;
+  for (uint32_t i = 0; i < 40; ++i) newcomers.push_back(f.at_shard(i % 2));
+  for (const Endpoint& one : newcomers) f.receive(one, 0, join_of(one));
+  uint64_t sent = 0;
+  for (int i = 0; i < 100; ++i) {
+    f.now = f.now + milliseconds(1);
+    f.seeder.advance(f.now);
+  }
+  for (const auto& one : f.out.sent) sent += one.bytes.size() + 28;
+  CHECK(sent <= 10 * 100 + 10 * 8 + 2 * 1500);
+  CHECK(sent >= 10 * 90);
+}
+
+TEST_CASE("shards: what is less urgent waits for the others' answers") {
+  SeederShards shards(3, {}, milliseconds(8), 1);
+  CHECK(shards.waiting_at_others(0) == Waiting::kNothing);
+  shards.set_waiting(0, Waiting::kAnswers);
+  CHECK(shards.waiting_at_others(0) == Waiting::kNothing);
+  CHECK(shards.waiting_at_others(1) == Waiting::kAnswers);
+  shards.set_waiting(1, Waiting::kChunks);
+  CHECK(shards.waiting_at_others(0) == Waiting::kChunks);
+
+  // A shard that has something to give gives nothing while another has to answer.
+  Sharded f(2, {8'000'000});
+  f.meet(f.at_shard(0));
+  f.now = f.now + milliseconds(50);
+  f.seeder.advance(f.now);
+  const size_t pieces = f.out.count<wire::Piece>();
+  SeederShards& shared = f.seeder.shards();
+  shared.set_waiting(1, Waiting::kAnswers);
+  for (int i = 0; i < 100; ++i) {
+    f.now = f.now + milliseconds(5);
+    f.seeder.node(0).advance(f.now);
+  }
+  CHECK(f.out.count<wire::Piece>() == pieces);
+  shared.set_waiting(1, Waiting::kNothing);
+  for (int i = 0; i < 100; ++i) {
+    f.now = f.now + milliseconds(5);
+    f.seeder.node(0).advance(f.now);
+  }
+  CHECK(f.out.count<wire::Piece>() > pieces);
+}
+
+TEST_CASE("shards: joins of the others count, as long as they are young") {
+  SeederShards shards(3, {}, milliseconds(8), 1);
+  const Instant now{1'000'000'000};
+  shards.set_joins(now, 0, 5);
+  shards.set_joins(now, 1, 7);
+  CHECK(shards.joins_of_others(now, 0) == 7);
+  CHECK(shards.joins_of_others(now, 2) == 12);
+  CHECK(shards.joins_of_others(now - milliseconds(2), 2) == 12);  // its clock is behind
+  shards.set_joins(now + seconds(1), 0, 1);
+  CHECK(shards.joins_of_others(now + milliseconds(1001), 2) == 1);
+  // Milliseconds of 32 bits pass their end after 49 days.
+  const Instant late{int64_t{0xffff'ffff} * 1'000'000};
+  shards.set_joins(late, 1, 9);
+  CHECK(shards.joins_of_others(late + milliseconds(5), 2) == 9);
+}
+
+TEST_CASE("shards: what manifests may have is kept within its bounds") {
+  SeederShards shards(2, {}, milliseconds(8), 1);
+  shards.add_manifest_credit(500, -100, 300);
+  CHECK(shards.manifest_credit() == 300);
+  shards.add_manifest_credit(-250, -100, 300);
+  CHECK(shards.manifest_credit() == 50);
+  shards.add_manifest_credit(-500, -100, 300);
+  CHECK(shards.manifest_credit() == -100);
+}
+
+TEST_CASE("shards: unasked chunks of two shards are not the same ones") {
+  Sharded f(2, {8'000'000});
+  for (uint32_t shard = 0; shard < 2; ++shard) f.meet(f.at_shard(shard));
+  for (int i = 0; i < 40; ++i) {
+    f.now = f.now + milliseconds(5);
+    f.seeder.advance(f.now);
+  }
+  std::set<std::pair<uint16_t, uint8_t>> different;
+  size_t all = 0;
+  for (const auto& one : f.out.sent) {
+    const auto datagram = one.decoded();
+    const auto* piece = std::get_if<wire::Piece>(&datagram.message);
+    if (piece == nullptr) continue;
+    ++all;
+    different.insert({piece->chunk.block, piece->chunk.position});
+  }
+  CHECK(all >= 4);
+  CHECK(different.size() == all);
+}
