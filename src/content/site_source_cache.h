@@ -10,11 +10,9 @@
 #include <vector>
 
 #include "content/object.h"
+#include "content/shared_cache.h"  // kCacheEntryOverhead
 
 namespace fb::content {
-
-// What an entry costs besides its bytes: list node, map node, bucket and allocator.
-inline constexpr uint64_t kCacheEntryOverhead = 192;
 
 class MetachunkCache {
  public:

@@ -124,6 +124,7 @@ class SteppedAtomic {
   explicit SteppedAtomic(T value) : value_(value) {}
   [[nodiscard]] T load(std::memory_order = {}) const { return stopped().load(); }
   void store(T value, std::memory_order = {}) { stopped().store(value); }
+  T exchange(T value, std::memory_order) { return stopped().exchange(value); }
   T fetch_or(T bits, std::memory_order) { return stopped().fetch_or(bits); }
   T fetch_and(T bits, std::memory_order) { return stopped().fetch_and(bits); }
   T fetch_add(T value, std::memory_order) { return stopped().fetch_add(value); }
