@@ -15,22 +15,33 @@ constexpr size_t kPreloadAtAdopt = 64;
 
 std::expected<std::unique_ptr<SiteSource>, std::string> SiteSource::open(
     const std::string& directory, const SecretKey& key, const SiteOptions& options) {
-  SiteScanner scanner(directory, key, options);
-  auto version = scanner.scan(nullptr);
+  auto scanner = std::make_shared<const SiteScanner>(directory, key, options);
+  auto version = scanner->scan(nullptr);
   if (!version) return std::unexpected(version.error());
   std::unique_ptr<SiteSource> out(
-      new SiteSource(std::move(scanner), key, std::move(*version)));
+      new SiteSource(std::move(scanner), public_key_of(key), std::move(*version),
+                     std::make_shared<SharedCache>(options.cache_bytes),
+                     RepairCache::shared_cache(kRepairCacheBytes), Preloads::kYes));
   while (out->preload(kPreloadAtAdopt)) {
   }
   return out;
 }
 
-SiteSource::SiteSource(SiteScanner scanner, const SecretKey& key,
-                       std::shared_ptr<const SiteVersion> version)
+SiteSource::SiteSource(std::shared_ptr<const SiteScanner> scanner, const PublicKey& key,
+                       std::shared_ptr<const SiteVersion> version,
+                       std::shared_ptr<SharedCache> cache, std::shared_ptr<SharedCache> repairs,
+                       Preloads preloads)
     : scanner_(std::move(scanner)),
-      public_key_(public_key_of(key)),
+      public_key_(key),
       current_(std::move(version)),
-      cache_(scanner_.options().cache_bytes) {}
+      preloads_(preloads),
+      cache_(std::move(cache)),
+      repair_cache_(std::move(repairs)) {}
+
+std::unique_ptr<SiteSource> SiteSource::for_another_thread() const {
+  return std::unique_ptr<SiteSource>(new SiteSource(scanner_, public_key_, current_, cache(),
+                                                    repair_cache_.cache(), Preloads::kNo));
+}
 
 std::span<const uint8_t> SiteSource::manifest(std::string_view path) {
   const auto leaf = current_->tree().find(path);
@@ -82,9 +93,8 @@ std::span<const uint8_t> SiteSource::metachunk_bytes(const SiteObject& object,
     return memory->subspan(geometry.metachunk_offset(metachunk),
                            geometry.metachunk_length(metachunk));
   }
-  const std::vector<uint8_t>* bytes = cache_.get(object.file->record().id, metachunk);
-  if (bytes == nullptr) bytes = load(*object.file, metachunk);
-  return bytes == nullptr ? std::span<const uint8_t>{} : *bytes;
+  if (const auto bytes = cache_.get(object.file->record().id, metachunk)) return *bytes;
+  return load(*object.file, metachunk);
 }
 
 // Source bytes from the beginning of a MetaChunk on.
@@ -105,7 +115,7 @@ void SiteSource::adopt(std::shared_ptr<const SiteVersion> version, Instant now) 
   FB_CHECK(version != nullptr);
   forget_expired(now);
   if (version == current_) return;
-  const Instant until = now + scanner_.options().retired_grace;
+  const Instant until = now + scanner_->options().retired_grace;
   for (const auto& file : current_->files()) {
     const FileId id = file->record().id;
     if (!version->find(id)) retire(file, pinned_handle(id), until);
@@ -117,6 +127,7 @@ void SiteSource::adopt(std::shared_ptr<const SiteVersion> version, Instant now) 
 }
 
 bool SiteSource::preload(size_t files_max) {
+  if (preloads_ == Preloads::kNo) return false;
   const auto& places = current_->preload;
   // Files that are in the cache already cost next to nothing and do not count.
   while (preloaded_ < places.size() && files_max > 0) {
@@ -125,7 +136,7 @@ bool SiteSource::preload(size_t files_max) {
     for (uint32_t i = 0; i < file.record().geometry.metachunk_count(); ++i) {
       if (cache_.contains(file.record().id, i)) continue;
       loaded = true;
-      if (load(file, i) == nullptr) break;
+      if (load(file, i).empty()) break;
     }
     if (loaded) {
       --files_max;
@@ -145,7 +156,7 @@ Instant SiteSource::next_expiry() const {
 }
 
 std::expected<bool, std::string> SiteSource::rescan(Instant now) {
-  auto version = scanner_.scan(current_);
+  auto version = scanner_->scan(current_);
   if (!version) return std::unexpected(version.error());
   const bool changed = (*version)->root() != current_->root();
   adopt(std::move(*version), now);
@@ -161,8 +172,9 @@ std::optional<SiteObject> SiteSource::find(FileId id) const {
 }
 
 // A MetaChunk from the disk: from the descriptor that was kept, else from one that is still open,
-// else from what lies at the path now. The result lives until the next load.
-const std::vector<uint8_t>* SiteSource::load(const SiteFile& file, uint32_t metachunk) {
+// else from what lies at the path now. The result lives until the next MetaChunk is asked for;
+// empty when it cannot be read.
+std::span<const uint8_t> SiteSource::load(const SiteFile& file, uint32_t metachunk) {
   const FileId id = file.record().id;
   std::vector<uint8_t> bytes(file.record().geometry.metachunk_length(metachunk));
   bool good = false;
@@ -178,11 +190,11 @@ const std::vector<uint8_t>* SiteSource::load(const SiteFile& file, uint32_t meta
     close_handle(id);
     file.doubtful.store(true, std::memory_order_relaxed);
     ++failed_reads_;
-    return nullptr;
+    return {};
   }
-  if (const auto* const cached = cache_.put(id, metachunk, bytes)) return cached;
+  if (const auto cached = cache_.put(id, metachunk, bytes)) return *cached;
   uncached_ = std::move(bytes);
-  return &uncached_;
+  return uncached_;
 }
 
 bool SiteSource::read_verified(const FileHandle& handle, const SiteFile& file, uint32_t metachunk,
@@ -211,7 +223,7 @@ std::shared_ptr<const FileHandle> SiteSource::open_handle(const SiteFile& file) 
   if (!handle.valid()) return {};
   auto out = std::make_shared<const FileHandle>(std::move(handle));
   open_files_.push_front({file.record().id, out});
-  if (open_files_.size() > scanner_.options().open_descriptors_max) open_files_.pop_back();
+  if (open_files_.size() > scanner_->options().open_descriptors_max) open_files_.pop_back();
   return out;
 }
 
@@ -221,7 +233,7 @@ void SiteSource::close_handle(FileId id) {
 
 void SiteSource::retire(const std::shared_ptr<const SiteFile>& file,
                         std::shared_ptr<const FileHandle> pinned, Instant until) {
-  const SiteOptions& options = scanner_.options();
+  const SiteOptions& options = scanner_->options();
   if (options.retired_files_max == 0) return;
   if (retired_.size() >= options.retired_files_max) forget_oldest();
   if (pinned != nullptr) make_room_for_pin();
@@ -238,7 +250,7 @@ void SiteSource::retire(const std::shared_ptr<const SiteFile>& file,
 void SiteSource::make_room_for_pin() {
   const auto has_pin = [](const Retired& file) { return file.pinned != nullptr; };
   const auto pins = std::count_if(retired_.begin(), retired_.end(), has_pin);
-  if (static_cast<size_t>(pins) < scanner_.options().pinned_descriptors_max) return;
+  if (static_cast<size_t>(pins) < scanner_->options().pinned_descriptors_max) return;
   std::find_if(retired_.begin(), retired_.end(), has_pin)->pinned = nullptr;
 }
 

@@ -7,12 +7,17 @@
 // from downloads under way. What a rescan changed or removed is served on for a grace time from
 // the cache or the old descriptor.
 //
-// Thread safety: one thread at a time, but for what is said of scanner() and current(). To rescan
-// without holding up the thread that serves:
-//   serving thread: auto previous = source.current();
+// Thread safety: a SiteSource is for one thread at a time, but for what is said of scanner() and
+// current(). Each thread that serves the site has its own, made by for_another_thread() from the
+// first; they share, without a lock, the bytes in memory, and read the same versions. What they do
+// is independent, and no call of one waits for another.
+//
+// To rescan without holding up the threads that serve:
+//   one of them:    auto previous = source.current();
 //   other thread:   auto version = source.scanner().scan(previous);
-//   serving thread: if (version) source.adopt(*version, now);
-//                   while idle: source.preload(n)
+//   each of them:   if (version) source.adopt(*version, now);
+//   the first's:    while idle: source.preload(n)
+// Each adopts when it comes to it, and serves the version before until then.
 #pragma once
 
 #include <cstdint>
@@ -28,8 +33,8 @@
 #include <vector>
 
 #include "content/repair_cache.h"
+#include "content/shared_cache.h"
 #include "content/site_catalog.h"
-#include "content/site_source_cache.h"
 #include "content/site_source_scan.h"
 
 namespace fb::content {
@@ -40,20 +45,26 @@ class SiteSource final : public SiteCatalog {
   static std::expected<std::unique_ptr<SiteSource>, std::string> open(
       const std::string& directory, const SecretKey& key, const SiteOptions& options = {});
 
+  // The same site for another thread, with the version that this one serves now, nothing retired.
+  // To be called by this one's thread, or before it has one; from then on either may go first.
+  [[nodiscard]] std::unique_ptr<SiteSource> for_another_thread() const;
+
   [[nodiscard]] std::span<const uint8_t> manifest(std::string_view path) override;
   [[nodiscard]] std::optional<FileId> first_object(std::string_view path) override;
   [[nodiscard]] std::optional<Geometry> object(FileId id) override;
   [[nodiscard]] size_t read_chunk(FileId id, uint32_t chunk, std::span<uint8_t> out) override;
 
-  // May be used by any thread while the source lives.
-  [[nodiscard]] const SiteScanner& scanner() const { return scanner_; }
+  // May be used by any thread while a source of the site lives.
+  [[nodiscard]] const SiteScanner& scanner() const { return *scanner_; }
   // The version that is served. The pointer may be handed to any thread.
   [[nodiscard]] const std::shared_ptr<const SiteVersion>& current() const { return current_; }
   // Serves `version` from now on; it must come from scanner(). What of the old one it no longer has
-  // is retired; preloads a few files, the rest is for preload().
+  // is retired; preloads a few files, the rest is for preload(). Versions may be left out, so a
+  // thread that was busy adopts the newest only.
   void adopt(std::shared_ptr<const SiteVersion> version, Instant now);
   // Loads up to `files_max` of the current version's small files into the cache; true while there
-  // are more to load.
+  // are more to load. For the source that open() made: the others find what it loads, and have
+  // nothing to load.
   bool preload(size_t files_max);
   // Forgets the retired files whose grace is over; adopt() does it too.
   void forget_expired(Instant now);
@@ -69,8 +80,9 @@ class SiteSource final : public SiteCatalog {
   [[nodiscard]] const SiteVersionStats& site_version_stats() const { return current_->stats(); }
   [[nodiscard]] const std::vector<std::string>& warnings() const { return current_->warnings; }
   [[nodiscard]] size_t retired_files() const { return retired_.size(); }
-  [[nodiscard]] const MetachunkCache& cache() const { return cache_; }
-  // MetaChunks that could not be read, or did not match the manifest.
+  // What all sources of the site share.
+  [[nodiscard]] const std::shared_ptr<SharedCache>& cache() const { return cache_.cache(); }
+  // MetaChunks that this source could not read, or that did not match the manifest.
   [[nodiscard]] uint64_t failed_reads() const { return failed_reads_; }
 
  private:
@@ -88,14 +100,17 @@ class SiteSource final : public SiteCatalog {
     std::shared_ptr<const FileHandle> handle;
   };
 
-  SiteSource(SiteScanner scanner, const SecretKey& key,
-             std::shared_ptr<const SiteVersion> version);
+  enum class Preloads : bool { kNo, kYes };
+
+  SiteSource(std::shared_ptr<const SiteScanner> scanner, const PublicKey& key,
+             std::shared_ptr<const SiteVersion> version, std::shared_ptr<SharedCache> cache,
+             std::shared_ptr<SharedCache> repairs, Preloads preloads);
 
   [[nodiscard]] std::optional<SiteObject> find(FileId id) const;
   [[nodiscard]] std::span<const uint8_t> metachunk_bytes(const SiteObject& object,
                                                          uint32_t metachunk);
   [[nodiscard]] bool read_source(const SiteObject& object, uint64_t offset, std::span<uint8_t> out);
-  const std::vector<uint8_t>* load(const SiteFile& file, uint32_t metachunk);
+  [[nodiscard]] std::span<const uint8_t> load(const SiteFile& file, uint32_t metachunk);
   [[nodiscard]] bool read_verified(const FileHandle& handle, const SiteFile& file,
                                    uint32_t metachunk, std::vector<uint8_t>& out) const;
   [[nodiscard]] std::shared_ptr<const FileHandle> pinned_handle(FileId id) const;
@@ -107,13 +122,14 @@ class SiteSource final : public SiteCatalog {
   void make_room_for_pin();
   void forget_oldest();
 
-  SiteScanner scanner_;
+  std::shared_ptr<const SiteScanner> scanner_;
   PublicKey public_key_{};
   std::shared_ptr<const SiteVersion> current_;
+  const Preloads preloads_;
   size_t preloaded_ = 0;  // how many of current_->preload were seen to
   std::deque<Retired> retired_;  // oldest first
   std::unordered_map<FileId, RetiredObject> retired_objects_;
-  MetachunkCache cache_;
+  SharedCache::Reader cache_;
   RepairCache repair_cache_;
   std::list<OpenFile> open_files_;  // most recently used first; few, so they are searched in order
   std::vector<uint8_t> uncached_;   // the last MetaChunk that the cache could not keep

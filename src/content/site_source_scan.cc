@@ -10,7 +10,7 @@
 
 #include "base/check.h"
 #include "content/content_type.h"
-#include "content/site_source_cache.h"
+#include "content/shared_cache.h"
 #include "content/site_source_walk.h"
 
 namespace fb::content {

@@ -26,14 +26,16 @@ struct SiteOptions {
   bool hidden_files = false;
   // Files beyond it are left out, with a warning.
   size_t files_max = 200'000;
-  // Verified MetaChunks in memory; half of it is filled with the smallest files at the start.
+  // Verified MetaChunks in memory, one bound for all threads that serve the site; half of it is
+  // filled with the smallest files at the start.
   uint64_t cache_bytes = uint64_t{64} << 20;
   // Descriptors kept open for the largest files that are not in the cache, so that a file that is
   // replaced can still be read.
   size_t pinned_descriptors_max = 256;
-  // Descriptors of other files, the least recently used is closed first.
+  // Descriptors of other files, of each thread; the least recently used is closed first.
   size_t open_descriptors_max = 64;
-  // How long, and for how many files, what a rescan removed or changed is still served.
+  // How long, and for how many files, what a rescan removed or changed is still served; each thread
+  // counts its own, which are the same files.
   Duration retired_grace = seconds(60);
   size_t retired_files_max = 4096;
 };
@@ -50,8 +52,9 @@ struct SiteFile {
   // False when the file's times were ahead of the clock, so that they cannot tell whether it
   // changed since: the next scan hashes it again.
   bool settled = true;
-  // The serving thread read bytes that do not match: the next scan hashes the file again. Relaxed:
-  // nothing else is published by it, and a scan that misses it is followed by another.
+  // A thread that serves read bytes that do not match: the next scan hashes the file again. Any
+  // thread may set it. Relaxed: nothing else is published by it, and a scan that misses it is
+  // followed by another.
   mutable std::atomic<bool> doubtful = false;
 
   [[nodiscard]] const FileRecord& record() const { return built.record; }

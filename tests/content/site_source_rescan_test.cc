@@ -263,12 +263,12 @@ TEST_CASE("adopting preloads little by little") {
   Fixture f;
   for (int i = 0; i < 200; ++i) f.directory.write("s" + std::to_string(i), Bytes(10, 1));
   auto version = f.site->scanner().scan(f.site->current()).value();
-  const size_t before = f.site->cache().entries();
+  const size_t before = f.site->cache()->entries();
   f.site->adopt(version, kStart);
-  REQUIRE(f.site->cache().entries() < before + 200);
+  REQUIRE(f.site->cache()->entries() < before + 200);
   while (f.site->preload(10)) {
   }
-  REQUIRE(f.site->cache().entries() == before + 200);
+  REQUIRE(f.site->cache()->entries() == before + 200);
   REQUIRE_FALSE(f.site->preload(10));
 }
 

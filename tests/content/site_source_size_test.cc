@@ -61,7 +61,7 @@ TEST_CASE("ten thousand small files and one of 200 MB") {
   const auto site = SiteSource::open(directory.path().string(), test_key()).value();
   REQUIRE(site->site_version_stats().files == kFiles + 1);
   REQUIRE(site->warnings().empty());
-  REQUIRE(site->cache().entries() == kFiles);
+  REQUIRE(site->cache()->entries() == kFiles);
 
   std::array<uint8_t, kChunkSizeMax> chunk{};
   for (const int i : {0, 4711, kFiles - 1}) {
@@ -82,7 +82,7 @@ TEST_CASE("ten thousand small files and one of 200 MB") {
     hash.update(std::span(chunk).first(length));
   }
   REQUIRE(hash.finish() == large.sha256);
-  REQUIRE(site->cache().bytes() <= site->scanner().options().cache_bytes);
+  REQUIRE(site->cache()->bytes() <= site->scanner().options().cache_bytes);
   REQUIRE(descriptors_open() <= descriptors + 64 + 256 + 1);
 
   // A rescan reads nothing again and keeps no second copy.
