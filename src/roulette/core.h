@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/number_map.h"
+#include "base/probe.h"
 #include "base/rng.h"
 #include "roulette/admission.h"
 #include "roulette/config.h"
@@ -64,7 +65,10 @@ class Core {
   [[nodiscard]] uint64_t accepted_bytes() const { return accepted_bytes_; }
   // All that is counted, up to now.
   [[nodiscard]] NodeStats counted() const;
-  void drop(Drop reason) { stats.drops.add(reason); }
+  void drop(Drop reason) {
+    FB_PROBE(drop, static_cast<int>(reason));
+    stats.drops.add(reason);
+  }
   void drop(wire::DecodeError error);
 
   // The datagram came for `neighbour` from `from`. True when that is its address; otherwise the

@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/probe.h"
 #include "roulette/classic_exchange.h"
 #include "roulette/core.h"
 #include "roulette/downloads.h"
@@ -182,6 +183,7 @@ void PeerNode::Impl::on_chunk(Instant now, Download& download,
     ++core.stats.metachunks_verified;
     if (of_file) events.push_back(MetachunkReady{id, result.metachunk});
   }
+  FB_PROBE(peer_checked, of_file, failed, result.metachunk);
   if (failed) {
     ++core.stats.metachunks_discarded;
     be_cautious(now, download);

@@ -3,6 +3,7 @@
 #include <array>
 #include <utility>
 
+#include "base/probe.h"
 #include "roulette/v2_exchange.h"
 
 namespace fb::roulette {
@@ -371,6 +372,8 @@ void V2Exchange::take(Instant now, Neighbour& from, const Arrived& piece) {
     store.forget_digest(id);  // one of the two was spoilt on its way; the hash decides
     result = store.add(id, piece.bytes, sender);
   }
+  FB_PROBE(peer_piece, from.endpoint.port, piece.chunk.block, piece.chunk.position,
+           static_cast<int>(result.outcome), piece.pushed);
   switch (result.outcome) {
     case Outcome::kDuplicate:
       core_.stats.chunk_bytes_duplicate += length;

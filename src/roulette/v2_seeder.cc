@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/probe.h"
+
 namespace fb::roulette {
 namespace {
 
@@ -165,6 +167,7 @@ Visitor& V2Seeder::enlist(Instant now, const Admitted& admitted) {
   listed_.push_back(visitor.id);
   unserved_.push_back(visitor.id);
   if (next_sweep_ == Instant::never()) next_sweep_ = now + seconds(1);
+  FB_PROBE(seeder_listed, visitor.endpoint.port, visitors_.size());
   return visitor;
 }
 
@@ -360,6 +363,7 @@ void V2Seeder::on_bye(Visitor& from, const wire::Bye& message) {
   }
   up_rates_.add(message.up);
   down_rates_.add(message.down);
+  FB_PROBE(seeder_bye, from.endpoint.port, message.lifetime_ms, visitors_.size());
   tell(from, false);
   visitors_.remove(from);
 }

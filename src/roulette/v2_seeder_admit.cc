@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/probe.h"
 #include "roulette/v2_seeder.h"
 #include "wire/encode.h"
 
@@ -65,6 +66,7 @@ void V2Seeder::on_join(Instant now, const Endpoint& from, const wire::Join& mess
       .push({from, paths_.hold(message.path), static_cast<uint32_t>(size), message.reply_token,
              message.name, !is_new},
             {hash});
+  FB_PROBE(seeder_join, from.port, joins_waiting(), is_new);
 }
 
 // Among those who are young enough to stay for a while. For each place two are drawn, and who was
@@ -213,6 +215,7 @@ void V2Seeder::admit(Instant now) {
   }
   send(now, newcomer.endpoint, newcomer.reply_token, Lane::kControl, admit_);
   ++core_.stats.joins;
+  FB_PROBE(seeder_admit, newcomer.endpoint.port, message.contacts.size(), joins_waiting());
   if (admitted_.size() >= kAdmittedKept) forget_oldest_admitted();
   admitted_.push({newcomer.endpoint, static_cast<uint8_t>(message.contacts.size()),
                   newcomer.again, token, newcomer.path, newcomer.reply_token, newcomer.name, now,

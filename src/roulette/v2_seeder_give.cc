@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <array>
 
+#include "base/probe.h"
+
 namespace fb::roulette {
 namespace {
 
@@ -142,6 +144,8 @@ bool V2Seeder::send_piece(Instant now, Visitor& to, const QueuedChunk& queued) {
   to.last_sent = now;
   core_.stats.chunk_bytes_sent += length;
   shards_.add_chunk();
+  FB_PROBE(seeder_piece, to.endpoint.port, queued.chunk.block, queued.chunk.position,
+           chunks_waiting());
   return true;
 }
 
