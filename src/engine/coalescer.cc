@@ -14,10 +14,6 @@ namespace {
 // so many at least: few pieces, and no more than half of the room in vain.
 constexpr uint32_t kRoomSegmentsMin = 4;
 
-bool may_join(const Train& train, size_t bytes) {
-  return train.open && bytes <= train.segment_bytes && train.bytes + bytes <= kTrainBytesMax;
-}
-
 // The next two are EndpointHash and the default comparison without a call: they are most of what
 // a datagram costs here.
 using Words = std::array<uint64_t, 2>;
@@ -46,24 +42,33 @@ Coalescer::Coalescer(Limits limits)
 }
 
 bool Coalescer::join(const Endpoint& to, std::span<const uint8_t> bytes) {
-  if (trains_.empty() || datagrams_ == limits_.datagrams) return false;
-  if (!same(trains_[last_].to, to)) {
-    const Slot& slot = slot_of(to);
-    if (slot.epoch != epoch_) return false;
-    last_ = slot.train;
-  }
+  if (datagrams_ == limits_.datagrams || !find_train(to)) return false;
   Train& train = trains_[last_];
-  if (!may_join(train, bytes.size())) return false;
-  if (train.room_end - train.end < bytes.size() && !make_room(train, bytes.size())) return false;
-  const auto length = static_cast<uint32_t>(bytes.size());
+  const auto length = static_cast<uint32_t>(std::min(bytes.size(), kTrainBytesMax + 1));
+  if (length > train.segment_bytes || length > train.bytes_max - train.bytes) return false;
+  if (train.room_end - train.end < length && !make_room(train, length)) return false;
   std::memcpy(storage_.get() + train.end, bytes.data(), length);
-  pieces_[train.last_piece].bytes += length;
   train.end += length;
   train.bytes += length;
   ++train.segments;
   ++datagrams_;
   // Behind a short segment the kernel would cut in the wrong place.
-  train.open = length == train.segment_bytes && train.segments < kTrainSegmentsMax;
+  if (length < train.segment_bytes) train.bytes_max = train.bytes;
+  return true;
+}
+
+bool Coalescer::find_train(const Endpoint& to) {
+  const size_t count = trains_.size();
+  if (last_ < count && same(trains_[last_].to, to)) return true;
+  // Who serves several in turn comes to the next one, or again to the first.
+  const size_t next = last_ + 1 < count ? last_ + 1 : 0;
+  if (next < count && trains_[next].bytes < trains_[next].bytes_max && same(trains_[next].to, to)) {
+    last_ = static_cast<uint32_t>(next);
+    return true;
+  }
+  const Slot& slot = slot_of(to);
+  if (slot.epoch != epoch_) return false;
+  last_ = slot.train;
   return true;
 }
 
@@ -79,16 +84,22 @@ bool Coalescer::begin(const Endpoint& to, std::span<const uint8_t> bytes, size_t
 
   last_ = static_cast<uint32_t>(trains_.size());
   // Where nothing may ever join, nobody looks for the train.
-  if (joinable_bytes > 0) slot_of(to) = {epoch_, last_};
+  if (joinable_bytes > 0) {
+    Slot& slot = slot_of(to);
+    // What came before stays before: the train until now is closed.
+    if (slot.epoch == epoch_) trains_[slot.train].bytes_max = trains_[slot.train].bytes;
+    slot = {epoch_, last_};
+  }
   const auto piece = static_cast<uint32_t>(pieces_.size());
-  pieces_.push_back({.offset = start, .bytes = length});
+  pieces_.push_back({.offset = start});
   // Written where it stays: a copy of what was just written in parts makes the processor wait.
   Train& train = trains_.emplace_back();
   train.to = to;
-  train.open = length <= joinable_bytes;
   train.segment_bytes = length;
   train.segments = 1;
   train.bytes = length;
+  const size_t bytes_max = std::min(length * kTrainSegmentsMax, kTrainBytesMax);
+  train.bytes_max = length <= joinable_bytes ? static_cast<uint32_t>(bytes_max) : length;
   train.first_piece = piece;
   train.last_piece = piece;
   train.end = train.room_end = start + length;
@@ -100,8 +111,9 @@ size_t Coalescer::gather(const Train& train, std::span<iovec> out) const {
   size_t count = 0;
   for (uint32_t number = train.first_piece;; number = pieces_[number].next) {
     const Piece& piece = pieces_[number];
-    out[count++] = {storage_.get() + piece.offset, piece.bytes};
-    if (number == train.last_piece) return count;
+    const bool last = number == train.last_piece;
+    out[count++] = {storage_.get() + piece.offset, last ? train.end - piece.offset : piece.bytes};
+    if (last) return count;
   }
 }
 
@@ -119,20 +131,24 @@ void Coalescer::clear() {
 bool Coalescer::make_room(Train& train, size_t bytes) {
   const size_t left = limits_.bytes - used_bytes_;
   const size_t kept = train.room_end - train.end;
+  // As whole segments, for more can never join.
+  const uint32_t segments = std::min(std::max(train.segments, kRoomSegmentsMin),
+                                     (train.bytes_max - train.bytes) / train.segment_bytes);
+  const size_t wanted = std::max(bytes, size_t{segments} * train.segment_bytes);
   if (train.room_end == used_bytes_ && bytes - kept <= left) {
     // Nothing stands behind it.
-    used_bytes_ += bytes - kept;
-    train.room_end = static_cast<uint32_t>(used_bytes_);
-    return true;
+    used_bytes_ += std::min(left, wanted);
+  } else {
+    if (bytes > left) return false;
+    const auto number = static_cast<uint32_t>(pieces_.size());
+    Piece& before = pieces_[train.last_piece];
+    before.bytes = train.end - before.offset;
+    before.next = number;
+    train.last_piece = number;
+    train.end = static_cast<uint32_t>(used_bytes_);
+    pieces_.push_back({.offset = train.end});
+    used_bytes_ += std::min(left, wanted);
   }
-  if (bytes > left) return false;
-  const size_t wanted = size_t{train.segment_bytes} * std::max(train.segments, kRoomSegmentsMin);
-  const auto number = static_cast<uint32_t>(pieces_.size());
-  pieces_[train.last_piece].next = number;
-  train.last_piece = number;
-  train.end = static_cast<uint32_t>(used_bytes_);
-  pieces_.push_back({.offset = train.end});
-  used_bytes_ += std::min(left, std::max(bytes, wanted));
   train.room_end = static_cast<uint32_t>(used_bytes_);
   return true;
 }

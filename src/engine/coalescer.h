@@ -30,10 +30,10 @@ inline constexpr size_t kDatagramBytesMax = kTrainBytesMax;
 
 struct Train {
   Endpoint to;
-  bool open = true;  // another datagram may join
   uint32_t segment_bytes = 0;
   uint32_t segments = 0;
   uint32_t bytes = 0;
+  uint32_t bytes_max = 0;  // what it may grow to; its bytes, once nothing may join any more
   uint32_t first_piece = 0;
   uint32_t last_piece = 0;
   // Where its next datagram goes, and up to where room is kept for it.
@@ -75,10 +75,12 @@ class Coalescer {
   // Bytes of one train that lie together: one or more whole segments.
   struct Piece {
     uint32_t offset = 0;
-    uint32_t bytes = 0;
-    uint32_t next = 0;  // in the same train
+    uint32_t bytes = 0;  // of all but the train's last piece, which ends where the train does
+    uint32_t next = 0;   // in the same train
   };
 
+  // Makes last_ the train that a datagram for `to` may join; false when there is none.
+  bool find_train(const Endpoint& to);
   Slot& slot_of(const Endpoint& to);
   // Finds room behind the train's end, or elsewhere for it and some that may follow. False when
   // the storage is full.
