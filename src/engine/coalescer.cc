@@ -18,16 +18,17 @@ constexpr uint32_t kRoomSegmentsMin = 4;
 // a datagram costs here.
 using Words = std::array<uint64_t, 2>;
 
-size_t mixed(const Endpoint& to) {
-  const auto [high, low] = std::bit_cast<Words>(to.address.bytes);
+size_t mixed(const Route& route) {
+  const auto [high, low] = std::bit_cast<Words>(route.to.address.bytes);
+  const uint64_t rest = uint64_t{route.socket} << 16 | route.to.port;
   constexpr uint64_t kOdd = 0x9e3779b97f4a7c15;
-  return (std::rotl(high, 23) ^ low ^ to.port) * kOdd >> 40;
+  return (std::rotl(high, 23) ^ low ^ rest) * kOdd >> 40;
 }
 
-bool same(const Endpoint& a, const Endpoint& b) {
-  const auto [a_high, a_low] = std::bit_cast<Words>(a.address.bytes);
-  const auto [b_high, b_low] = std::bit_cast<Words>(b.address.bytes);
-  return a.port == b.port && a_low == b_low && a_high == b_high;
+bool same(const Route& a, const Route& b) {
+  const auto [a_high, a_low] = std::bit_cast<Words>(a.to.address.bytes);
+  const auto [b_high, b_low] = std::bit_cast<Words>(b.to.address.bytes);
+  return a.to.port == b.to.port && a_low == b_low && a_high == b_high && a.socket == b.socket;
 }
 
 }  // namespace
@@ -41,8 +42,8 @@ Coalescer::Coalescer(Limits limits)
   trains_.reserve(limits.trains);
 }
 
-bool Coalescer::join(const Endpoint& to, std::span<const uint8_t> bytes) {
-  if (datagrams_ == limits_.datagrams || !find_train(to)) return false;
+bool Coalescer::join(const Route& route, std::span<const uint8_t> bytes) {
+  if (datagrams_ == limits_.datagrams || !find_train(route)) return false;
   Train& train = trains_[last_];
   const auto length = static_cast<uint32_t>(std::min(bytes.size(), kTrainBytesMax + 1));
   if (length > train.segment_bytes || length > train.bytes_max - train.bytes) return false;
@@ -57,22 +58,23 @@ bool Coalescer::join(const Endpoint& to, std::span<const uint8_t> bytes) {
   return true;
 }
 
-bool Coalescer::find_train(const Endpoint& to) {
+bool Coalescer::find_train(const Route& route) {
   const size_t count = trains_.size();
-  if (last_ < count && same(trains_[last_].to, to)) return true;
+  if (last_ < count && same(trains_[last_].route, route)) return true;
   // Who serves several in turn comes to the next one, or again to the first.
   const size_t next = last_ + 1 < count ? last_ + 1 : 0;
-  if (next < count && trains_[next].bytes < trains_[next].bytes_max && same(trains_[next].to, to)) {
+  if (next < count && trains_[next].bytes < trains_[next].bytes_max &&
+      same(trains_[next].route, route)) {
     last_ = static_cast<uint32_t>(next);
     return true;
   }
-  const Slot& slot = slot_of(to);
+  const Slot& slot = slot_of(route);
   if (slot.epoch != epoch_) return false;
   last_ = slot.train;
   return true;
 }
 
-bool Coalescer::begin(const Endpoint& to, std::span<const uint8_t> bytes, size_t joinable_bytes) {
+bool Coalescer::begin(const Route& route, std::span<const uint8_t> bytes, size_t joinable_bytes) {
   FB_CHECK(!bytes.empty() && bytes.size() <= kDatagramBytesMax);
   if (datagrams_ == limits_.datagrams || trains_.size() == limits_.trains) return false;
   if (bytes.size() > limits_.bytes - used_bytes_) return false;
@@ -85,7 +87,7 @@ bool Coalescer::begin(const Endpoint& to, std::span<const uint8_t> bytes, size_t
   last_ = static_cast<uint32_t>(trains_.size());
   // Where nothing may ever join, nobody looks for the train.
   if (joinable_bytes > 0) {
-    Slot& slot = slot_of(to);
+    Slot& slot = slot_of(route);
     // What came before stays before: the train until now is closed.
     if (slot.epoch == epoch_) trains_[slot.train].bytes_max = trains_[slot.train].bytes;
     slot = {epoch_, last_};
@@ -94,7 +96,7 @@ bool Coalescer::begin(const Endpoint& to, std::span<const uint8_t> bytes, size_t
   pieces_.push_back({.offset = start});
   // Written where it stays: a copy of what was just written in parts makes the processor wait.
   Train& train = trains_.emplace_back();
-  train.to = to;
+  train.route = route;
   train.segment_bytes = length;
   train.segments = 1;
   train.bytes = length;
@@ -153,10 +155,10 @@ bool Coalescer::make_room(Train& train, size_t bytes) {
   return true;
 }
 
-Coalescer::Slot& Coalescer::slot_of(const Endpoint& to) {
+Coalescer::Slot& Coalescer::slot_of(const Route& route) {
   const size_t mask = table_.size() - 1;
-  size_t at = mixed(to) & mask;
-  while (table_[at].epoch == epoch_ && !same(trains_[table_[at].train].to, to)) {
+  size_t at = mixed(route) & mask;
+  while (table_[at].epoch == epoch_ && !same(trains_[table_[at].train].route, route)) {
     at = (at + 1) & mask;
   }
   return table_[at];

@@ -1,10 +1,11 @@
-// Collects datagrams and joins those for one destination into trains for UDP_SEGMENT. Pure logic.
+// Collects datagrams and joins those from one socket to one destination into trains for
+// UDP_SEGMENT. Pure logic.
 //
 // Invariants:
 //   1. A train has 1 to 64 segments and at most 65,507 bytes.
 //   2. All its segments have the same length, but the last, which may be shorter.
-//   3. Trains to one destination, in the order of trains(), carry its datagrams in the order in
-//      which they were queued.
+//   3. Trains from one socket to one destination, in the order of trains(), carry its datagrams in
+//      the order in which they were queued.
 // Ownership: join() and begin() copy; what trains() and gather() return is valid until the next
 // call of these or of clear(). Thread: one at a time. Allocates only when constructed.
 #pragma once
@@ -28,8 +29,14 @@ inline constexpr size_t kTrainSegmentsMax = 64;
 inline constexpr size_t kTrainBytesMax = 65'507;
 inline constexpr size_t kDatagramBytesMax = kTrainBytesMax;
 
-struct Train {
+// Whence and whither; sockets are numbers that mean nothing here.
+struct Route {
+  uint32_t socket = 0;
   Endpoint to;
+};
+
+struct Train {
+  Route route;
   uint32_t segment_bytes = 0;
   uint32_t segments = 0;
   uint32_t bytes = 0;
@@ -52,11 +59,11 @@ class Coalescer {
   explicit Coalescer(Limits limits);
 
   // Both queue 1 to 65,507 bytes, or give false and queue nothing. Of most datagrams only join() is
-  // asked: it puts one into the train that its destination has, when there is one and it fits.
-  [[nodiscard]] bool join(const Endpoint& to, std::span<const uint8_t> bytes);
+  // asked: it puts one into the train that its route has, when there is one and it fits.
+  [[nodiscard]] bool join(const Route& route, std::span<const uint8_t> bytes);
   // Begins another train, which others may join when its datagram is no longer than
   // `joinable_bytes`; false when there is no room.
-  [[nodiscard]] bool begin(const Endpoint& to, std::span<const uint8_t> bytes,
+  [[nodiscard]] bool begin(const Route& route, std::span<const uint8_t> bytes,
                            size_t joinable_bytes = kTrainBytesMax);
   [[nodiscard]] std::span<const Train> trains() const { return trains_; }
   // Writes the pieces of `train` in order, neighbours in memory as one, and returns how many;
@@ -67,7 +74,7 @@ class Coalescer {
   void clear();
 
  private:
-  // The latest train of a destination; empty unless `epoch` is the table's.
+  // The latest train of a route; empty unless `epoch` is the table's.
   struct Slot {
     uint32_t epoch = 0;
     uint32_t train = 0;
@@ -79,9 +86,9 @@ class Coalescer {
     uint32_t next = 0;   // in the same train
   };
 
-  // Makes last_ the train that a datagram for `to` may join; false when there is none.
-  bool find_train(const Endpoint& to);
-  Slot& slot_of(const Endpoint& to);
+  // Makes last_ the train that a datagram of `route` may join; false when there is none.
+  bool find_train(const Route& route);
+  Slot& slot_of(const Route& route);
   // Finds room behind the train's end, or elsewhere for it and some that may follow. False when
   // the storage is full.
   bool make_room(Train& train, size_t bytes);

@@ -9,18 +9,26 @@
 
 namespace fb::engine {
 
-EngineBase::EngineBase(UdpSocket socket, FileDescriptor event, const Seam& seam)
-    : socket_(std::move(socket)),
+EngineBase::EngineBase(std::vector<UdpSocket> sockets, FileDescriptor event, const Seam& seam)
+    : sockets_(std::move(sockets)),
       event_(std::move(event)),
-      queue_(socket_, counters_, seam.refuse_send),
-      owner_(std::this_thread::get_id()) {}
+      queue_(sockets_, counters_, seam.refuse_send),
+      owner_(std::this_thread::get_id()),
+      drops_(sockets_.size()) {}
 
 EngineBase::~EngineBase() { check_thread(); }
 
-void EngineBase::send(const Endpoint& to, std::span<const uint8_t> bytes) {
-  if (queue_.append(to, bytes)) return;
+void EngineBase::send_from(uint32_t socket, const Endpoint& to, std::span<const uint8_t> bytes) {
+  FB_CHECK(socket < sockets_.size());
+  const Route route{socket, to};
+  if (queue_.append(route, bytes)) return;
   flush();
-  if (!queue_.append(to, bytes)) counters_.send_dropped.add(1);
+  if (!queue_.append(route, bytes)) counters_.send_dropped.add(1);
+}
+
+Endpoint EngineBase::local_of(uint32_t socket) const {
+  FB_CHECK(socket < sockets_.size());
+  return sockets_[socket].local;
 }
 
 void EngineBase::wake() {
@@ -44,13 +52,14 @@ void EngineBase::deliver(Instant now, const ReceivedTrain& train, DatagramHandle
   counters_.trains_received.add(1);
   const ReceiveControl control =
       train.control.empty() ? ReceiveControl{} : parse_control(train.control);
-  if (control.drops) count_drops(*control.drops);
+  if (control.drops) count_drops(train.socket, *control.drops);
   if ((train.flags & MSG_TRUNC) != 0) {
     counters_.receive_truncated.add(1);
     return;
   }
   const auto from = from_sockaddr(train.name);
   if (!from) return;  // the kernel names every sender; nothing to count
+  receiving_ = train.socket;
   uint64_t datagrams = 0;
   split_train(train.payload, control.segment_bytes, [&](std::span<const uint8_t> bytes) {
     ++datagrams;
@@ -60,10 +69,10 @@ void EngineBase::deliver(Instant now, const ReceivedTrain& train, DatagramHandle
   counters_.bytes_received.add(train.payload.size());
 }
 
-void EngineBase::count_drops(uint32_t total) {
+void EngineBase::count_drops(uint32_t socket, uint32_t total) {
   // Modulo 2^32, and unsigned: a wrapped counter still gives the right difference.
-  counters_.kernel_receive_drops.add(total - drops_);
-  drops_ = total;
+  counters_.kernel_receive_drops.add(total - drops_[socket]);
+  drops_[socket] = total;
 }
 
 size_t receive_buffer_bytes(const UdpSocket& socket, const Seam& seam) {

@@ -1,4 +1,4 @@
-// What both backends share: the socket, the send queue, the wake event, the counters, and the way
+// What both backends share: the sockets, the send queue, the wake event, the counters, and the way
 // of a received train to the handler.
 #pragma once
 
@@ -35,6 +35,7 @@ static_assert(kTrainBufferBytes >= 65'535);
 
 // One receive of the kernel; borrows the backend's buffer.
 struct ReceivedTrain {
+  uint32_t socket = 0;
   std::span<const uint8_t> name;     // a socket address
   std::span<const uint8_t> control;  // control messages
   std::span<const uint8_t> payload;
@@ -48,13 +49,15 @@ class EngineBase : public UdpEngine {
  public:
   ~EngineBase() override;
 
-  void send(const Endpoint& to, std::span<const uint8_t> bytes) override;
+  void send_from(uint32_t socket, const Endpoint& to, std::span<const uint8_t> bytes) override;
   void wake() override;
-  [[nodiscard]] Endpoint local() const override { return socket_.local; }
+  [[nodiscard]] uint32_t receiving() const override { return receiving_; }
+  [[nodiscard]] Endpoint local_of(uint32_t socket) const override;
   [[nodiscard]] EngineStats stats() const override { return counters_.read(); }
 
  protected:
-  EngineBase(UdpSocket socket, FileDescriptor event, const Seam& seam);
+  // `sockets`: one or more, of one kind.
+  EngineBase(std::vector<UdpSocket> sockets, FileDescriptor event, const Seam& seam);
 
   // The thread that opened is the only one that may drive.
   void check_thread() const;
@@ -62,20 +65,21 @@ class EngineBase : public UdpEngine {
   void wake_consumed();
   void deliver(Instant now, const ReceivedTrain& train, DatagramHandler& handler);
   [[nodiscard]] size_t batch() const {
-    return socket_.receives_trains ? kTrainBatch : kSingleBatch;
+    return sockets_.front().receives_trains ? kTrainBatch : kSingleBatch;
   }
 
-  UdpSocket socket_;
+  const std::vector<UdpSocket> sockets_;
   FileDescriptor event_;
   Counters counters_;
   SendQueue queue_;
 
  private:
-  void count_drops(uint32_t total);
+  void count_drops(uint32_t socket, uint32_t total);
 
   const std::thread::id owner_;
   std::atomic<bool> wake_pending_{false};
-  uint32_t drops_ = 0;  // the last SO_RXQ_OVFL
+  std::vector<uint32_t> drops_;  // the last SO_RXQ_OVFL of each socket
+  uint32_t receiving_ = 0;
 };
 
 // The event that wake() writes to. Blocking, because io_uring waits only on blocking files.

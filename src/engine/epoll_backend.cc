@@ -13,9 +13,13 @@
 namespace fb::engine {
 namespace {
 
+// Beside the numbers of sockets.
+constexpr uint32_t kWakeEvent = UINT32_MAX;
+
 class EpollBackend final : public EngineBase {
  public:
-  EpollBackend(UdpSocket socket, FileDescriptor event, FileDescriptor epoll, const Seam& seam);
+  EpollBackend(std::vector<UdpSocket> sockets, FileDescriptor event, FileDescriptor epoll,
+               const Seam& seam);
 
   Instant poll(Instant until, DatagramHandler& handler) override;
   void flush() override;
@@ -28,12 +32,14 @@ class EpollBackend final : public EngineBase {
     iovec payload;
   };
 
-  // How many messages were received; zero when there was none.
-  size_t receive();
-  // True when wake() was called.
+  // How many messages were received on `socket`, at most `most`; zero when there was none.
+  size_t receive(uint32_t socket, size_t most);
+  // Makes ready_ the sockets that have something; true when wake() was called.
   bool wait(Duration time);
-  int wait_system(std::span<epoll_event> events, Duration time);
-  void deliver_all(Instant now, size_t count, DatagramHandler& handler);
+  int wait_system(Duration time);
+  // One turn for each of ready_; true when something was delivered.
+  bool take_turns(Instant now, DatagramHandler& handler);
+  void deliver_all(Instant now, uint32_t socket, size_t count, DatagramHandler& handler);
 
   FileDescriptor epoll_;
   bool precise_wait_ = true;  // the kernel has epoll_pwait2
@@ -42,16 +48,21 @@ class EpollBackend final : public EngineBase {
   std::vector<Buffer> buffers_;
   std::vector<mmsghdr> received_;
   size_t used_;  // of received_, whose lengths must be set before the next receive
+  std::vector<epoll_event> events_;
+  std::vector<uint32_t> ready_;  // sockets, of the last wait
+  size_t ready_count_ = 0;
 };
 
-EpollBackend::EpollBackend(UdpSocket socket, FileDescriptor event, FileDescriptor epoll,
-                           const Seam& seam)
-    : EngineBase(std::move(socket), std::move(event), seam),
+EpollBackend::EpollBackend(std::vector<UdpSocket> sockets, FileDescriptor event,
+                           FileDescriptor epoll, const Seam& seam)
+    : EngineBase(std::move(sockets), std::move(event), seam),
       epoll_(std::move(epoll)),
       buffers_(batch()),
       received_(batch()),
-      used_(batch()) {
-  const size_t bytes = receive_buffer_bytes(socket_, seam);
+      used_(batch()),
+      events_(std::min(sockets_.size(), batch()) + 1),
+      ready_(events_.size()) {
+  const size_t bytes = receive_buffer_bytes(sockets_.front(), seam);
   storage_ = std::make_unique_for_overwrite<uint8_t[]>(bytes * buffers_.size());
   for (size_t i = 0; i < buffers_.size(); ++i) {
     Buffer& buffer = buffers_[i];
@@ -67,81 +78,103 @@ Instant EpollBackend::poll(Instant until, DatagramHandler& handler) {
   check_thread();
   flush();
   receive_errors_ = 0;
-  for (;;) {
-    const size_t count = receive();
-    const Instant now = monotonic_now();
+  for (Instant now;;) {
+    // A lone socket is looked at first: under load that spares the wait.
+    const size_t count = sockets_.size() == 1 ? receive(0, batch()) : 0;
+    now = monotonic_now();
     if (count > 0) {
-      deliver_all(now, count, handler);
+      deliver_all(now, 0, count, handler);
       return now;
     }
     if (receive_errors_ >= kReceiveErrorsMax) return now;
     // Also without time to wait: a pending wake must be consumed.
     const Duration time = now < until ? std::min(until - now, kWaitMax) : Duration{};
     const bool woken = wait(time);
-    if (woken || now >= until) return monotonic_now();
+    const bool due = now >= until;
+    now = monotonic_now();
+    const bool delivered = sockets_.size() > 1 && take_turns(now, handler);
+    if (woken || due || delivered) return now;
   }
 }
 
-size_t EpollBackend::receive() {
+size_t EpollBackend::receive(uint32_t socket, size_t most) {
   // What the kernel has written over since the last time.
   for (mmsghdr& used : std::span(received_).first(used_)) {
     used.msg_hdr.msg_namelen = sizeof(Buffer::name);
     used.msg_hdr.msg_controllen = sizeof(Buffer::control);
   }
   used_ = 0;
+  const int fd = sockets_[socket].fd.get();
   counters_.system_calls.add(1);
-  const int count = ::recvmmsg(socket_.fd.get(), received_.data(),
-                               static_cast<unsigned>(received_.size()), MSG_DONTWAIT, nullptr);
+  const int count =
+      ::recvmmsg(fd, received_.data(), static_cast<unsigned>(most), MSG_DONTWAIT, nullptr);
   if (count > 0) return used_ = static_cast<size_t>(count);
   if (count < 0 && errno != EAGAIN && errno != EINTR) {
     ++receive_errors_;
-    drain_error_queue(socket_.fd.get());
+    drain_error_queue(fd);
   }
   return 0;
 }
 
 bool EpollBackend::wait(Duration time) {
-  std::array<epoll_event, 2> events{};
-  const int count = wait_system(events, time);
+  const int count = wait_system(time);
   bool woken = false;
+  ready_count_ = 0;
   for (int i = 0; i < count; ++i) {
-    const epoll_event& event = events[static_cast<size_t>(i)];
-    if (event.data.fd == event_.get()) {
+    const epoll_event& event = events_[static_cast<size_t>(i)];
+    if (event.data.u32 == kWakeEvent) {
       uint64_t value = 0;
       counters_.system_calls.add(1);
       [[maybe_unused]] const ssize_t length = ::read(event_.get(), &value, sizeof(value));
       wake_consumed();
       woken = true;
-    } else if ((event.events & EPOLLERR) != 0) {
-      drain_error_queue(socket_.fd.get());
+      continue;
     }
+    if ((event.events & EPOLLERR) != 0) drain_error_queue(sockets_[event.data.u32].fd.get());
+    if ((event.events & EPOLLIN) != 0) ready_[ready_count_++] = event.data.u32;
   }
   return woken;
 }
 
-int EpollBackend::wait_system(std::span<epoll_event> events, Duration time) {
-  const int capacity = static_cast<int>(events.size());
+int EpollBackend::wait_system(Duration time) {
+  const int capacity = static_cast<int>(events_.size());
   constexpr int64_t kSecond = 1'000'000'000;
   counters_.system_calls.add(1);
   if (precise_wait_) {
     const timespec limit{time.ns / kSecond, time.ns % kSecond};
-    const int count = ::epoll_pwait2(epoll_.get(), events.data(), capacity, &limit, nullptr);
+    const int count = ::epoll_pwait2(epoll_.get(), events_.data(), capacity, &limit, nullptr);
     if (count >= 0 || errno != ENOSYS) return count;
     precise_wait_ = false;
   }
   // Rounded up: never back before the deadline.
   const int64_t whole_ms = time.ns / 1'000'000 + (time.ns % 1'000'000 != 0 ? 1 : 0);
   const int64_t limit_ms = std::min<int64_t>(whole_ms, std::numeric_limits<int>::max());
-  return ::epoll_wait(epoll_.get(), events.data(), capacity, static_cast<int>(limit_ms));
+  return ::epoll_wait(epoll_.get(), events_.data(), capacity, static_cast<int>(limit_ms));
 }
 
-void EpollBackend::deliver_all(Instant now, size_t count, DatagramHandler& handler) {
+// The kernel moves a socket that stays ready to the end of its list, so who is not in this wait is
+// in one of the next.
+bool EpollBackend::take_turns(Instant now, DatagramHandler& handler) {
+  bool delivered = false;
+  const size_t share = ready_count_ > 0 ? std::max<size_t>(1, batch() / ready_count_) : 0;
+  for (size_t i = 0; i < ready_count_; ++i) {
+    const size_t count = receive(ready_[i], share);
+    if (count == 0) continue;
+    deliver_all(now, ready_[i], count, handler);
+    delivered = true;
+  }
+  return delivered;
+}
+
+void EpollBackend::deliver_all(Instant now, uint32_t socket, size_t count,
+                               DatagramHandler& handler) {
   for (size_t i = 0; i < count; ++i) {
     const msghdr& header = received_[i].msg_hdr;
     const Buffer& buffer = buffers_[i];
     const size_t length = std::min<size_t>(received_[i].msg_len, buffer.payload.iov_len);
     deliver(now,
-            {.name = {reinterpret_cast<const uint8_t*>(&buffer.name), header.msg_namelen},
+            {.socket = socket,
+             .name = {reinterpret_cast<const uint8_t*>(&buffer.name), header.msg_namelen},
              .control = {buffer.control.data(), header.msg_controllen},
              .payload = {static_cast<const uint8_t*>(buffer.payload.iov_base), length},
              .flags = header.msg_flags},
@@ -156,22 +189,24 @@ void EpollBackend::flush() {
 
 }  // namespace
 
-std::expected<std::unique_ptr<UdpEngine>, EngineError> open_epoll(UdpSocket socket,
+std::expected<std::unique_ptr<UdpEngine>, EngineError> open_epoll(std::vector<UdpSocket> sockets,
                                                                   FileDescriptor event,
                                                                   const Seam& seam) {
   FileDescriptor epoll(::epoll_create1(EPOLL_CLOEXEC));
   bool ready = epoll.valid();
-  for (const int fd : {socket.fd.get(), event.get()}) {
+  const auto watch = [&](int fd, uint32_t number) {
     epoll_event interest{};
     interest.events = EPOLLIN;
-    interest.data.fd = fd;
+    interest.data.u32 = number;
     ready = ready && ::epoll_ctl(epoll.get(), EPOLL_CTL_ADD, fd, &interest) == 0;
-  }
+  };
+  watch(event.get(), kWakeEvent);
+  for (uint32_t i = 0; i < sockets.size(); ++i) watch(sockets[i].fd.get(), i);
   if (!ready) {
     return std::unexpected(
         EngineError{EngineError::Code::kSystem, "cannot set up epoll: " + error_text(errno)});
   }
-  return std::make_unique<EpollBackend>(std::move(socket), std::move(event), std::move(epoll),
+  return std::make_unique<EpollBackend>(std::move(sockets), std::move(event), std::move(epoll),
                                         seam);
 }
 

@@ -7,6 +7,6 @@ namespace fb::engine {
 
 // Takes the socket and the event. Errors: kSystem.
 [[nodiscard]] std::expected<std::unique_ptr<UdpEngine>, EngineError> open_epoll(
-    UdpSocket socket, FileDescriptor event, const Seam& seam);
+    std::vector<UdpSocket> sockets, FileDescriptor event, const Seam& seam);
 
 }  // namespace fb::engine

@@ -18,8 +18,11 @@ constexpr unsigned kSubmissions = 16;
 // queue never overflows; and no longer, because it is walked around and should stay in the cache.
 constexpr unsigned kCompletions = 256;
 static_assert(kCompletions > kSingleBuffers + kSubmissions);
+// With many sockets each message is a send of its own, and when the buffers run out the receive of
+// each socket may end. What does not fit is kept by the kernel, at a price.
+constexpr unsigned kManySubmissions = 256;
+constexpr unsigned kManyCompletions = 1024;
 constexpr uint16_t kBufferGroup = 0;
-constexpr int kSocketFile = 0;     // its index among the registered files
 constexpr size_t kNameBytes = 32;  // a sockaddr_in6, rounded up to align what follows
 constexpr size_t kPageBytes = 4096;
 constexpr size_t kHeadBytes = sizeof(io_uring_recvmsg_out) + kNameBytes + kReceiveControlBytes;
@@ -40,17 +43,18 @@ std::string failed(const char* call, int error) {
 
 }  // namespace
 
-std::expected<std::unique_ptr<Ring>, std::string> Ring::open(const UdpSocket& socket, int event,
-                                                             const Seam& seam) {
+std::expected<std::unique_ptr<Ring>, std::string> Ring::open(std::span<const UdpSocket> sockets,
+                                                             int event, const Seam& seam) {
   std::unique_ptr<Ring> ring(new Ring);
-  if (auto error = ring->set_up(socket, event, seam)) {
+  if (auto error = ring->set_up(sockets, event, seam)) {
     return std::unexpected(std::move(*error));
   }
   return ring;
 }
 
-std::optional<std::string> Ring::set_up(const UdpSocket& socket, int event, const Seam& seam) {
-  if (const int error = set_up_queues(seam); error != 0) {
+std::optional<std::string> Ring::set_up(std::span<const UdpSocket> sockets, int event,
+                                        const Seam& seam) {
+  if (const int error = set_up_queues(sockets.size(), seam); error != 0) {
     return failed("io_uring_setup", error) +
            (error == EPERM ? " (sysctl kernel.io_uring_disabled or a seccomp filter)" : "");
   }
@@ -58,16 +62,20 @@ std::optional<std::string> Ring::set_up(const UdpSocket& socket, int event, cons
   event_fd_ = event;
   // Only spares a look-up at each call, so its failure does not matter.
   io_uring_register_ring_fd(&ring_);
-  const int fd = socket.fd.get();
-  if (const int result = io_uring_register_files(&ring_, &fd, 1); result < 0) {
-    return failed("registering the socket", -result);
-  }
-  const size_t count = socket.receives_trains ? kTrainBuffers : kSingleBuffers;
-  if (auto error = provide_buffers(count, receive_buffer_bytes(socket, seam))) return error;
-  return probe();
+  // By the number of the socket. Spares a look-up at each send.
+  std::vector<int> files;
+  files.reserve(sockets.size());
+  for (const UdpSocket& socket : sockets) files.push_back(socket.fd.get());
+  const int result =
+      io_uring_register_files(&ring_, files.data(), static_cast<unsigned>(files.size()));
+  if (result < 0) return failed("registering the sockets", -result);
+  const UdpSocket& any = sockets.front();
+  const size_t count = any.receives_trains ? kTrainBuffers : kSingleBuffers;
+  if (auto error = provide_buffers(count, receive_buffer_bytes(any, seam))) return error;
+  return probe(sockets.size());
 }
 
-int Ring::set_up_queues(const Seam& seam) {
+int Ring::set_up_queues(size_t sockets, const Seam& seam) {
   constexpr unsigned kAlways = IORING_SETUP_CQSIZE | IORING_SETUP_CLAMP;
   constexpr std::array<unsigned, 3> kOptional{
       IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_SUBMIT_ALL,  // 6.1
@@ -78,8 +86,9 @@ int Ring::set_up_queues(const Seam& seam) {
     if ((flags & seam.refuse_ring_flags) != 0) continue;
     io_uring_params params{};
     params.flags = kAlways | flags;
-    params.cq_entries = seam.ring_entries > 0 ? seam.ring_entries : kCompletions;
-    const unsigned submissions = seam.ring_entries > 0 ? seam.ring_entries : kSubmissions;
+    params.cq_entries = sockets > 1 ? kManyCompletions : kCompletions;
+    unsigned submissions = sockets > 1 ? kManySubmissions : kSubmissions;
+    if (seam.ring_entries > 0) params.cq_entries = submissions = seam.ring_entries;
     error = -io_uring_queue_init_params(submissions, &ring_, &params);
     if (error != EINVAL) break;
   }
@@ -107,8 +116,15 @@ std::optional<std::string> Ring::provide_buffers(size_t count, size_t payload_by
   return {};
 }
 
-std::optional<std::string> Ring::probe() {
-  if (!arm_receive() || !arm_wake()) return "the submission queue is too small";
+std::optional<std::string> Ring::probe(size_t sockets) {
+  if (!arm_wake()) return "the submission queue is too small";
+  for (uint32_t socket = 0; socket < sockets; ++socket) {
+    if (arm_receive(socket)) continue;
+    if (const int result = io_uring_submit(&ring_); result < 0) {
+      return failed("io_uring_enter", -result);
+    }
+    if (!arm_receive(socket)) return "the submission queue is too small";
+  }
   if (const int result = io_uring_submit_and_get_events(&ring_); result < 0) {
     return failed("io_uring_enter", -result);
   }
@@ -124,7 +140,7 @@ std::optional<std::string> Ring::probe() {
   return {};
 }
 
-// Cancels and waits, so that no request holds the socket any more when its owner closes it: else
+// Cancels and waits, so that no request holds a socket any more when its owner closes it: else
 // its port would stay bound for a moment.
 Ring::~Ring() {
   if (!ring_open_) return;
@@ -133,20 +149,27 @@ Ring::~Ring() {
   all.flags = IORING_ASYNC_CANCEL_ANY | IORING_ASYNC_CANCEL_ALL;
   all.timeout = {.tv_sec = 1, .tv_nsec = 0};
   io_uring_register_sync_cancel(&ring_, &all);
-  io_uring_get_events(&ring_);  // runs the completions, which let go of the socket
+  // Runs the completions, which let go of the sockets. One call does not run them all.
+  unsigned ended = 0;
+  do {
+    io_uring_get_events(&ring_);
+    ended = io_uring_cq_ready(&ring_);
+    io_uring_cq_advance(&ring_, ended);
+  } while (ended > 0);
   io_uring_unregister_files(&ring_);
   if (buffer_ring_) io_uring_unregister_buf_ring(&ring_, kBufferGroup);
   io_uring_queue_exit(&ring_);
 }
 
-bool Ring::arm_receive() {
+bool Ring::arm_receive(uint32_t socket) {
   io_uring_sqe* const entry = io_uring_get_sqe(&ring_);
   if (entry == nullptr) return false;
   // With MSG_TRUNC the kernel reports the true length of what did not fit.
-  io_uring_prep_recvmsg_multishot(entry, kSocketFile, &layout_, MSG_TRUNC);
+  io_uring_prep_recvmsg_multishot(entry, static_cast<int>(socket), &layout_, MSG_TRUNC);
   entry->flags |= IOSQE_FIXED_FILE | IOSQE_BUFFER_SELECT;
   entry->buf_group = kBufferGroup;
-  io_uring_sqe_set_data64(entry, static_cast<uint64_t>(RingEvent::kReceive));
+  io_uring_sqe_set_data64(entry,
+                          static_cast<uint64_t>(RingEvent::kReceive) | uint64_t{socket} << 8);
   return true;
 }
 
@@ -158,13 +181,13 @@ bool Ring::arm_wake() {
   return true;
 }
 
-bool Ring::queue_send(const msghdr& message, size_t number) {
+bool Ring::queue_send(uint32_t socket, const msghdr& message, size_t number) {
   io_uring_sqe* const entry = io_uring_get_sqe(&ring_);
   if (entry == nullptr) return false;
   // MSG_DONTWAIT makes the send end within the submission. Without it a full buffer would park
   // the request, silently because of CQE_SKIP_SUCCESS, and its bytes would be read after we had
   // overwritten them.
-  io_uring_prep_sendmsg(entry, kSocketFile, &message, MSG_DONTWAIT);
+  io_uring_prep_sendmsg(entry, static_cast<int>(socket), &message, MSG_DONTWAIT);
   entry->flags |= IOSQE_FIXED_FILE | IOSQE_CQE_SKIP_SUCCESS;
   io_uring_sqe_set_data64(entry, static_cast<uint64_t>(RingEvent::kSend) | number << 8);
   return true;

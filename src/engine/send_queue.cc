@@ -51,8 +51,10 @@ void SegmentationMemory::remember(const Address& to, size_t segment_bytes, int e
   entry = {to, true, first && may_be_mtu ? segment_bytes - 1 : 0};
 }
 
-SendQueue::SendQueue(const UdpSocket& socket, Counters& counters, std::function<int(size_t)> refuse)
-    : socket_(socket),
+SendQueue::SendQueue(std::span<const UdpSocket> sockets, Counters& counters,
+                     std::function<int(size_t)> refuse)
+    : sockets_(sockets),
+      sends_trains_(sockets.front().sends_trains),
       counters_(counters),
       refuse_(std::move(refuse)),
       trains_(Coalescer::Limits{}),
@@ -61,24 +63,24 @@ SendQueue::SendQueue(const UdpSocket& socket, Counters& counters, std::function<
   messages_.reserve(trains_.limits().trains);
 }
 
-bool SendQueue::begin(const Endpoint& to, std::span<const uint8_t> bytes) {
-  if (bytes.empty() || bytes.size() > kDatagramBytesMax || !reaches(to)) {
+bool SendQueue::begin(const Route& route, std::span<const uint8_t> bytes) {
+  if (bytes.empty() || bytes.size() > kDatagramBytesMax || !reaches(route.to)) {
     counters_.send_dropped.add(1);
     return true;
   }
-  return trains_.begin(to, bytes, socket_.sends_trains ? memory_.joinable_bytes(to.address) : 0);
+  return trains_.begin(route, bytes, sends_trains_ ? memory_.joinable_bytes(route.to.address) : 0);
 }
 
 void SendQueue::prepare() {
   messages_.clear();
-  const int family = socket_.reaches_v6 ? AF_INET6 : AF_INET;
+  const int family = sockets_.front().reaches_v6 ? AF_INET6 : AF_INET;
   std::span<iovec> room = pieces_;
   for (const Train& train : trains_.trains()) {
     Slot& slot = slots_[messages_.size()];
     slot.refused = false;
     // Written where it stays, as in Coalescer::begin().
     msghdr& header = messages_.emplace_back().msg_hdr;
-    header.msg_namelen = to_sockaddr(train.to, family, slot.name);
+    header.msg_namelen = to_sockaddr(train.route.to, family, slot.name);
     header.msg_name = &slot.name;
     header.msg_iov = room.data();
     header.msg_iovlen = trains_.gather(train, room);
@@ -95,7 +97,7 @@ void SendQueue::send_all() {
   if (empty()) return;
   prepare();
   for (size_t at = 0; at < messages_.size();) {
-    size_t count = messages_.size() - at;
+    size_t count = run_at(at);
     if (refuse_) {
       count = 1;
       if (const int fault = injected_fault(at); fault != 0) {
@@ -104,7 +106,7 @@ void SendQueue::send_all() {
       }
     }
     counters_.system_calls.add(1);
-    const int sent = ::sendmmsg(socket_.fd.get(), messages_.data() + at,
+    const int sent = ::sendmmsg(sockets_[socket_of(at)].fd.get(), messages_.data() + at,
                                 static_cast<unsigned>(count), MSG_DONTWAIT);
     if (sent > 0) {
       at += static_cast<size_t>(sent);
@@ -113,6 +115,13 @@ void SendQueue::send_all() {
     }
   }
   finish();
+}
+
+size_t SendQueue::run_at(size_t index) const {
+  if (sockets_.size() == 1) return messages_.size() - index;
+  size_t end = index + 1;
+  while (end < messages_.size() && socket_of(end) == socket_of(index)) ++end;
+  return end - index;
 }
 
 int SendQueue::injected_fault(size_t index) const {
@@ -128,7 +137,8 @@ void SendQueue::refused(size_t index, int error) {
     return;
   }
   // Other errors may be a late ICMP answer to an earlier datagram, so each gets a second try.
-  if (hand_over_patiently(messages_[index].msg_hdr, train.segments, error) == 0) {
+  const int socket = sockets_[train.route.socket].fd.get();
+  if (hand_over_patiently(socket, messages_[index].msg_hdr, train.segments, error) == 0) {
     count_sent(1, train.segments, train.bytes);
   } else {
     counters_.send_dropped.add(train.segments);
@@ -153,26 +163,27 @@ void SendQueue::finish() {
 }
 
 bool SendQueue::reaches(const Endpoint& to) const {
-  return to.port != 0 && (to.address.is_v4() ? socket_.reaches_v4 : socket_.reaches_v6);
+  const UdpSocket& any = sockets_.front();
+  return to.port != 0 && (to.address.is_v4() ? any.reaches_v4 : any.reaches_v6);
 }
 
-int SendQueue::hand_over(const msghdr& message, size_t segments) {
+int SendQueue::hand_over(int socket, const msghdr& message, size_t segments) {
   if (refuse_) {
     if (const int fault = refuse_(segments); fault != 0) return fault;
   }
   counters_.system_calls.add(1);
-  return ::sendmsg(socket_.fd.get(), &message, MSG_DONTWAIT) < 0 ? errno : 0;
+  return ::sendmsg(socket, &message, MSG_DONTWAIT) < 0 ? errno : 0;
 }
 
-int SendQueue::hand_over_patiently(const msghdr& message, size_t segments, int error) {
+int SendQueue::hand_over_patiently(int socket, const msghdr& message, size_t segments, int error) {
   for (int wait = 0; wait < kFullWaits; ++wait) {
     if (is_full(error)) {
       if (congested_) return error;
-      pollfd ready{socket_.fd.get(), POLLOUT, 0};
+      pollfd ready{socket, POLLOUT, 0};
       counters_.system_calls.add(1);
       ::poll(&ready, 1, kFullWaitMs);
     }
-    const int again = hand_over(message, segments);
+    const int again = hand_over(socket, message, segments);
     if (again == 0 || !(is_full(again) || again == EINTR)) return again;
     error = again;
   }
@@ -182,6 +193,7 @@ int SendQueue::hand_over_patiently(const msghdr& message, size_t segments, int e
 
 void SendQueue::send_singles(size_t index, int error) {
   const Train& train = trains_.trains()[index];
+  const int socket = sockets_[train.route.socket].fd.get();
   std::array<iovec, kTrainSegmentsMax> pieces{};
   const size_t count = trains_.gather(train, pieces);
   msghdr single{};
@@ -194,8 +206,8 @@ void SendQueue::send_singles(size_t index, int error) {
       iovec segment{piece.iov_base, std::min<size_t>(piece.iov_len, train.segment_bytes)};
       single.msg_iov = &segment;
       single.msg_iovlen = 1;
-      int result = hand_over(single, 1);
-      if (result != 0) result = hand_over_patiently(single, 1, result);
+      int result = hand_over(socket, single, 1);
+      if (result != 0) result = hand_over_patiently(socket, single, 1, result);
       if (result == 0) {
         any = true;
         count_sent(1, 1, segment.iov_len);
@@ -209,7 +221,7 @@ void SendQueue::send_singles(size_t index, int error) {
   // When singles fail too, it was the destination that was refused and not the train.
   if (!any) return;
   counters_.segmentation_refused.add(1);
-  memory_.remember(train.to.address, train.segment_bytes, error);
+  memory_.remember(train.route.to.address, train.segment_bytes, error);
 }
 
 void SendQueue::count_sent(size_t trains, size_t datagrams, size_t bytes) {

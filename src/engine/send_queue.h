@@ -47,16 +47,18 @@ class SegmentationMemory {
 
 class SendQueue {
  public:
-  // `refuse` is Seam::refuse_send. `socket` and `counters` must outlive the queue.
-  SendQueue(const UdpSocket& socket, Counters& counters, std::function<int(size_t)> refuse);
+  // All `sockets` are of one kind. `refuse` is Seam::refuse_send. What is borrowed must outlive the
+  // queue.
+  SendQueue(std::span<const UdpSocket> sockets, Counters& counters,
+            std::function<int(size_t)> refuse);
 
   // False when full, or between prepare() and finish(): finish a round first. A datagram that
-  // cannot be sent from this socket is counted as dropped and true is returned.
-  [[nodiscard]] bool append(const Endpoint& to, std::span<const uint8_t> bytes) {
+  // cannot be sent from its socket is counted as dropped and true is returned.
+  [[nodiscard]] bool append(const Route& route, std::span<const uint8_t> bytes) {
     if (!messages_.empty()) return false;
     // Nothing needs to be asked about a destination that has a train already.
-    if (socket_.sends_trains && !bytes.empty() && trains_.join(to, bytes)) return true;
-    return begin(to, bytes);
+    if (sends_trains_ && !bytes.empty() && trains_.join(route, bytes)) return true;
+    return begin(route, bytes);
   }
   [[nodiscard]] bool empty() const { return trains_.empty(); }
   // How many messages a round begun now would have.
@@ -67,6 +69,10 @@ class SendQueue {
   void prepare();
   // One a train.
   [[nodiscard]] std::span<mmsghdr> messages() { return messages_; }
+  // Which socket is to send message `index`.
+  [[nodiscard]] uint32_t socket_of(size_t index) const {
+    return trains_.trains()[index].route.socket;
+  }
   // The fault that a test wants for this message, or 0.
   [[nodiscard]] int injected_fault(size_t index) const;
   // The kernel answered message `index` with errno `error`: sends it again in another way, or
@@ -83,15 +89,18 @@ class SendQueue {
     bool refused;
   };
 
-  bool begin(const Endpoint& to, std::span<const uint8_t> bytes);
+  bool begin(const Route& route, std::span<const uint8_t> bytes);
   [[nodiscard]] bool reaches(const Endpoint& to) const;
-  int hand_over(const msghdr& message, size_t segments);
+  // How many messages from `index` on leave by the same socket.
+  [[nodiscard]] size_t run_at(size_t index) const;
+  int hand_over(int socket, const msghdr& message, size_t segments);
   // Tries again while the socket's buffer is full, for a bounded time.
-  int hand_over_patiently(const msghdr& message, size_t segments, int error);
+  int hand_over_patiently(int socket, const msghdr& message, size_t segments, int error);
   void send_singles(size_t index, int error);
   void count_sent(size_t trains, size_t datagrams, size_t bytes);
 
-  const UdpSocket& socket_;
+  const std::span<const UdpSocket> sockets_;
+  const bool sends_trains_;
   Counters& counters_;
   std::function<int(size_t)> refuse_;
   Coalescer trains_;

@@ -8,6 +8,8 @@
 #include <cstring>
 #include <system_error>
 
+#include "base/check.h"
+
 namespace fb::engine {
 namespace {
 
@@ -83,6 +85,28 @@ std::expected<UdpSocket, EngineError> open_socket(const EngineOptions& options) 
   }
   const auto bound = from_sockaddr({reinterpret_cast<const uint8_t*>(&name), bound_length});
   out.local = bound.value_or(options.listen);
+  return out;
+}
+
+std::expected<std::vector<UdpSocket>, EngineError> open_sockets(const EngineOptions& options) {
+  FB_CHECK(options.sockets > 0);
+  constexpr size_t kPortMax = 65'535;
+  EngineOptions each = options;
+  const bool range = options.listen.port != 0;
+  if (range && options.sockets - 1 > kPortMax - options.listen.port) {
+    return std::unexpected(
+        EngineError{EngineError::Code::kBind, "there are no " + std::to_string(options.sockets) +
+                                                  " ports from " +
+                                                  std::to_string(options.listen.port) + " on"});
+  }
+  std::vector<UdpSocket> out;
+  out.reserve(options.sockets);
+  for (uint32_t i = 0; i < options.sockets; ++i) {
+    if (range) each.listen.port = static_cast<uint16_t>(options.listen.port + i);
+    auto socket = open_socket(each);
+    if (!socket) return std::unexpected(std::move(socket.error()));
+    out.push_back(std::move(*socket));
+  }
   return out;
 }
 

@@ -10,6 +10,7 @@
 #include <span>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "base/endpoint.h"
 #include "engine/udp_engine.h"
@@ -47,6 +48,9 @@ struct UdpSocket {
 // Opens, sets up and binds a non-blocking socket. An IPv4 address gives an AF_INET socket, any
 // other AF_INET6; [::] serves IPv4 too. Errors: kBind, kSystem.
 [[nodiscard]] std::expected<UdpSocket, EngineError> open_socket(const EngineOptions& options);
+// All that `options` asks for, with the same errors; the ports of a range must all be free.
+[[nodiscard]] std::expected<std::vector<UdpSocket>, EngineError> open_sockets(
+    const EngineOptions& options);
 
 // Writes `endpoint` for a socket of `family` and returns its length; zero when that family cannot
 // carry it.

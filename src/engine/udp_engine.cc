@@ -30,24 +30,26 @@ std::expected<std::unique_ptr<UdpEngine>, EngineError> UdpEngine::open(
 
 std::expected<std::unique_ptr<UdpEngine>, EngineError> open_with_seam(const EngineOptions& options,
                                                                       Seam seam) {
-  auto socket = open_socket(options);
-  if (!socket) return std::unexpected(socket.error());
-  if (seam.on_socket) seam.on_socket(socket->fd.get());
+  auto sockets = open_sockets(options);
+  if (!sockets) return std::unexpected(sockets.error());
+  for (const UdpSocket& socket : *sockets) {
+    if (seam.on_socket) seam.on_socket(socket.fd.get());
+  }
   auto event = open_event();
   if (!event) return std::unexpected(event.error());
   if (options.backend == IoBackend::kEpoll) {
-    return open_epoll(std::move(*socket), std::move(*event), seam);
+    return open_epoll(std::move(*sockets), std::move(*event), seam);
   }
 
-  auto ring = Ring::open(*socket, event->get(), seam);
-  if (ring) return open_uring(std::move(*socket), std::move(*event), std::move(*ring), seam);
+  auto ring = Ring::open(*sockets, event->get(), seam);
+  if (ring) return open_uring(std::move(*sockets), std::move(*event), std::move(*ring), seam);
   if (options.backend == IoBackend::kIoUring) {
     return std::unexpected(
         EngineError{EngineError::Code::kIoUring,
                     "io_uring was demanded, but it is refused here: " + ring.error()});
   }
   if (options.on_fallback) options.on_fallback("io_uring is refused here: " + ring.error());
-  return open_epoll(std::move(*socket), std::move(*event), seam);
+  return open_epoll(std::move(*sockets), std::move(*event), seam);
 }
 
 }  // namespace fb::engine

@@ -1,4 +1,4 @@
-// The datagram engine: one UDP socket, driven by io_uring or epoll behind one interface.
+// The datagram engine: one UDP socket or many, driven by io_uring or epoll behind one interface.
 //
 // Thread safety: one thread drives an engine: it opens, sends, polls and closes it, which is
 // checked. Only wake() may be called from any thread or a signal handler, and stats() from any
@@ -47,6 +47,9 @@ enum class PortSharing {
 struct EngineOptions {
   Endpoint listen;  // port 0: the kernel chooses
   PortSharing sharing = PortSharing::kAlone;
+  // From 1 on. Each has a port of its own: those from `listen.port` on, or what the kernel chooses.
+  // For a crowd that is to have as many addresses; who needs one address is cheaper with one.
+  uint32_t sockets = 1;
   IoBackend backend = IoBackend::kAuto;
   // UDP_SEGMENT and UDP_GRO trains. Without, datagrams above 2048 bytes are not received.
   bool segmentation = true;
@@ -85,21 +88,28 @@ class UdpEngine {
   static std::expected<std::unique_ptr<UdpEngine>, EngineError> open(const EngineOptions& options);
   virtual ~UdpEngine() = default;
 
-  // Queues one datagram (1 to 65,507 bytes) for the next flush. Datagrams to one endpoint keep
-  // their order and leave as trains. When the queue is full it is flushed first. What this socket
-  // cannot send (length, port 0, the other IP family) is a send_dropped.
-  virtual void send(const Endpoint& to, std::span<const uint8_t> bytes) = 0;
+  // Queues one datagram (1 to 65,507 bytes) for the next flush. Datagrams from one socket to one
+  // endpoint keep their order and leave as trains. When the queue is full it is flushed first. What
+  // cannot be sent (length, port 0, the other IP family) is a send_dropped. `socket` is a number
+  // below EngineOptions::sockets.
+  virtual void send_from(uint32_t socket, const Endpoint& to, std::span<const uint8_t> bytes) = 0;
+  // From the first socket.
+  void send(const Endpoint& to, std::span<const uint8_t> bytes) { send_from(0, to, bytes); }
   // Hands queued datagrams to the kernel. While its send buffer is full this waits for some
   // milliseconds, then drops.
   virtual void flush() = 0;
   // Flushes, waits until a datagram is there, wake() was called or `until` is reached, and gives
-  // what arrived to `handler`, at most a bounded batch. Returns the time after waiting.
+  // what arrived to `handler`, at most a bounded batch, of which each socket that has something
+  // gets its share sooner or later. Returns the time after waiting.
   virtual Instant poll(Instant until, DatagramHandler& handler) = 0;
   // Makes a poll() that waits, or the next one, return; what the caller wrote before is visible
   // to it then. Several wakes may end one poll() only. Async-signal-safe.
   virtual void wake() = 0;
 
-  [[nodiscard]] virtual Endpoint local() const = 0;
+  // The number of the socket whose datagram a handler is being given.
+  [[nodiscard]] virtual uint32_t receiving() const = 0;
+  [[nodiscard]] virtual Endpoint local_of(uint32_t socket) const = 0;
+  [[nodiscard]] Endpoint local() const { return local_of(0); }
   [[nodiscard]] virtual IoBackend backend() const = 0;  // never kAuto
   [[nodiscard]] virtual EngineStats stats() const = 0;
 };

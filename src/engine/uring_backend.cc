@@ -8,20 +8,29 @@
 
 #include "base/check.h"
 #include "engine/batch_wait.h"
+#include "engine/circle.h"
 
 namespace fb::engine {
 namespace {
 
-// So many messages leave with the system call that also receives; for more, a sendmmsg costs less
-// than as many requests.
+// So many messages of one socket leave with the system call that also receives; for more, a
+// sendmmsg costs less than as many requests.
 constexpr size_t kRingSendsMax = 4;
 // What a wait gathers at most while traffic is dense: few enough for the buffers.
 constexpr unsigned kGatherTrains = kTrainBuffers / 2;
 constexpr unsigned kGatherSingles = 32;
+// A wait while some sockets are not armed yet, for want of buffers.
+constexpr Duration kUnarmedWait = microseconds(100);
+
+// The kernel ends a wait after some twenty sockets anyway.
+unsigned gather_max(std::span<const UdpSocket> sockets) {
+  if (sockets.size() > 1) return 1;
+  return sockets.front().receives_trains ? kGatherTrains : kGatherSingles;
+}
 
 class UringBackend final : public EngineBase {
  public:
-  UringBackend(UdpSocket socket, FileDescriptor event, std::unique_ptr<Ring> ring,
+  UringBackend(std::vector<UdpSocket> sockets, FileDescriptor event, std::unique_ptr<Ring> ring,
                const Seam& seam);
   ~UringBackend() override { check_thread(); }
 
@@ -32,11 +41,14 @@ class UringBackend final : public EngineBase {
  private:
   // A receive that completed and whose buffer we hold until it is delivered.
   struct Waiting {
-    uint16_t buffer = 0;
+    uint32_t socket = 0;
     uint32_t bytes = 0;
+    uint16_t buffer = 0;
   };
 
   void arm();
+  bool arm_next(Circle<uint32_t>& sockets);
+  [[nodiscard]] size_t unarmed() const { return hungry_.size() + fed_.size(); }
   void queue_sends();
   // Submits, and waits for `count` completions when `time` is positive.
   void enter(Duration time, unsigned count = 1);
@@ -47,23 +59,27 @@ class UringBackend final : public EngineBase {
   void deliver_waiting(Instant now, DatagramHandler& handler);
 
   std::unique_ptr<Ring> ring_;
-  // Both are armed by Ring::open.
-  bool receive_armed_ = true;
+  // All is armed by Ring::open. Sockets whose receive has ended: those that got nothing since it
+  // was armed come first, so that a hot socket, which may take every buffer, cannot starve them.
+  Circle<uint32_t> hungry_;
+  Circle<uint32_t> fed_;
+  std::vector<bool> got_;  // each socket, since it was armed
   bool wake_armed_ = true;
   bool woken_ = false;
   bool sends_queued_ = false;  // messages of queue_ are in the submission queue, or were
   BatchWait batch_wait_;
-  int receive_errors_ = 0;        // in this poll
-  std::vector<Waiting> waiting_;  // a circle with room for every buffer
-  size_t waiting_first_ = 0;
-  size_t waiting_count_ = 0;
+  int receive_errors_ = 0;   // in this poll
+  Circle<Waiting> waiting_;  // with room for every buffer
 };
 
-UringBackend::UringBackend(UdpSocket socket, FileDescriptor event, std::unique_ptr<Ring> ring,
-                           const Seam& seam)
-    : EngineBase(std::move(socket), std::move(event), seam),
+UringBackend::UringBackend(std::vector<UdpSocket> sockets, FileDescriptor event,
+                           std::unique_ptr<Ring> ring, const Seam& seam)
+    : EngineBase(std::move(sockets), std::move(event), seam),
       ring_(std::move(ring)),
-      batch_wait_(socket_.receives_trains ? kGatherTrains : kGatherSingles),
+      hungry_(sockets_.size()),
+      fed_(sockets_.size()),
+      got_(sockets_.size()),
+      batch_wait_(gather_max(sockets_)),
       waiting_(ring_->buffer_count()) {}
 
 Instant UringBackend::poll(Instant until, DatagramHandler& handler) {
@@ -73,16 +89,17 @@ Instant UringBackend::poll(Instant until, DatagramHandler& handler) {
     arm();
     queue_sends();
     const Instant before = monotonic_now();
-    const size_t held = waiting_count_;
+    const size_t held = waiting_.size();
     const bool wait = held == 0 && before < until;
     const unsigned asked = wait && until - before > BatchWait::kBound ? batch_wait_.gather() : 1;
-    const Duration limit = asked > 1 ? BatchWait::kBound : kWaitMax;
+    const Duration limit =
+        asked > 1 ? BatchWait::kBound : (unarmed() > 0 ? kUnarmedWait : kWaitMax);
     enter(wait ? std::min(until - before, limit) : Duration{}, asked);
     reap();
     finish_sends();
     const Instant now = monotonic_now();
-    batch_wait_.arrived(now, waiting_count_ - held, woken_ ? 1 : asked);
-    const bool done = waiting_count_ > 0 || woken_ || now >= until;
+    batch_wait_.arrived(now, waiting_.size() - held, woken_ ? 1 : asked);
+    const bool done = !waiting_.empty() || woken_ || now >= until;
     if (!done && receive_errors_ < kReceiveErrorsMax) continue;
     woken_ = false;
     deliver_waiting(now, handler);
@@ -99,19 +116,28 @@ void UringBackend::flush() {
   finish_sends();
 }
 
-// The receive ends when the buffers run out, the completion queue overflows, an ICMP error comes
-// or an empty datagram does. Armed without a buffer it would end at once.
+// A receive ends when the buffers run out, the completion queue overflows, an ICMP error comes or
+// an empty datagram does. Armed without a buffer it would end at once; so no more are armed than
+// there are buffers, as each probably finds a datagram.
 void UringBackend::arm() {
-  if (!receive_armed_ && ring_->has_buffers() && ring_->arm_receive()) {
-    receive_armed_ = true;
-    counters_.receive_rearmed.add(1);
+  for (size_t i = std::min(unarmed(), ring_->buffers_left()); i > 0; --i) {
+    if (!arm_next(hungry_.empty() ? fed_ : hungry_)) break;
   }
   if (!wake_armed_) wake_armed_ = ring_->arm_wake();
 }
 
+bool UringBackend::arm_next(Circle<uint32_t>& sockets) {
+  const uint32_t socket = sockets.front();
+  if (!ring_->arm_receive(socket) && (!submit_all() || !ring_->arm_receive(socket))) return false;
+  sockets.pop();
+  got_[socket] = false;
+  counters_.receive_rearmed.add(1);
+  return true;
+}
+
 void UringBackend::queue_sends() {
   if (queue_.empty() || sends_queued_) return;
-  if (queue_.size() > kRingSendsMax) {
+  if (sockets_.size() == 1 && queue_.size() > kRingSendsMax) {
     queue_.send_all();
     return;
   }
@@ -123,8 +149,10 @@ void UringBackend::queue_sends() {
       queue_.refused(i, fault);
       continue;
     }
-    if (ring_->queue_send(messages[i].msg_hdr, i)) continue;
-    if (!submit_all() || !ring_->queue_send(messages[i].msg_hdr, i)) queue_.refused(i, EAGAIN);
+    const uint32_t socket = queue_.socket_of(i);
+    if (ring_->queue_send(socket, messages[i].msg_hdr, i)) continue;
+    if (submit_all() && ring_->queue_send(socket, messages[i].msg_hdr, i)) continue;
+    queue_.refused(i, EAGAIN);
   }
 }
 
@@ -178,20 +206,21 @@ void UringBackend::reap() {
 }
 
 void UringBackend::on_receive(const io_uring_cqe& completion) {
-  if ((completion.flags & IORING_CQE_F_MORE) == 0) receive_armed_ = false;
+  const auto socket = static_cast<uint32_t>(completion.user_data >> 8);
+  const bool has_data = (completion.flags & IORING_CQE_F_BUFFER) != 0 && completion.res >= 0;
+  if (has_data) got_[socket] = true;
+  if ((completion.flags & IORING_CQE_F_MORE) == 0) (got_[socket] ? fed_ : hungry_).push(socket);
   if ((completion.flags & IORING_CQE_F_BUFFER) != 0) {
     ring_->taken();
     const auto buffer = static_cast<uint16_t>(completion.flags >> IORING_CQE_BUFFER_SHIFT);
-    if (completion.res < 0) {
+    if (!has_data) {
       ring_->give_back(buffer);
       return;
     }
-    FB_CHECK(waiting_count_ < waiting_.size());
-    waiting_[(waiting_first_ + waiting_count_++) % waiting_.size()] = {
-        buffer, static_cast<uint32_t>(completion.res)};
+    waiting_.push({socket, static_cast<uint32_t>(completion.res), buffer});
   } else if (completion.res < 0 && completion.res != -ENOBUFS) {
     ++receive_errors_;
-    drain_error_queue(socket_.fd.get());
+    drain_error_queue(sockets_[socket].fd.get());
   }
 }
 
@@ -204,23 +233,26 @@ void UringBackend::finish_sends() {
 }
 
 void UringBackend::deliver_waiting(Instant now, DatagramHandler& handler) {
-  const size_t count = std::min(waiting_count_, batch());
+  const size_t count = std::min(waiting_.size(), batch());
   for (size_t i = 0; i < count; ++i) {
-    const Waiting next = waiting_[waiting_first_];
-    const auto train = ring_->train(next.buffer, next.bytes);
-    if (train) deliver(now, *train, handler);
+    const Waiting next = waiting_.front();
+    auto train = ring_->train(next.buffer, next.bytes);
+    if (train) {
+      train->socket = next.socket;
+      deliver(now, *train, handler);
+    }
     // Only now is its place free: the handler may send, and that may reap more.
-    waiting_first_ = (waiting_first_ + 1) % waiting_.size();
-    --waiting_count_;
+    waiting_.pop();
     ring_->give_back(next.buffer);
   }
 }
 
 }  // namespace
 
-std::unique_ptr<UdpEngine> open_uring(UdpSocket socket, FileDescriptor event,
+std::unique_ptr<UdpEngine> open_uring(std::vector<UdpSocket> sockets, FileDescriptor event,
                                       std::unique_ptr<Ring> ring, const Seam& seam) {
-  return std::make_unique<UringBackend>(std::move(socket), std::move(event), std::move(ring), seam);
+  return std::make_unique<UringBackend>(std::move(sockets), std::move(event), std::move(ring),
+                                        seam);
 }
 
 }  // namespace fb::engine

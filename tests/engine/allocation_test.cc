@@ -14,15 +14,15 @@ struct Count : DatagramHandler {
   size_t datagrams = 0;
 };
 
-// Trains, short segments and lone datagrams, by the ring and by sendmmsg.
-size_t pass(UdpEngine& sender, UdpEngine& receiver, const Bytes& bytes) {
+// Trains, short segments and lone datagrams, by the ring and by sendmmsg, all sockets in turn.
+size_t pass(UdpEngine& sender, UdpEngine& receiver, uint32_t sockets, const Bytes& bytes) {
   Count count;
   size_t sent = 0;
   for (const size_t destinations : {1U, 3U, 40U}) {
-    for (size_t i = 0; i < 120; ++i) {
+    for (uint32_t i = 0; i < 120; ++i) {
       const Endpoint to{Address::v4(127, 0, 0, static_cast<uint8_t>(1 + i % destinations)),
-                        receiver.local().port};
-      sender.send(to, std::span(bytes).first(i % 7 == 0 ? 300 : 1200));
+                        receiver.local_of(i % sockets).port};
+      sender.send_from(i % sockets, to, std::span(bytes).first(i % 7 == 0 ? 300 : 1200));
       ++sent;
     }
     sender.flush();
@@ -41,8 +41,10 @@ TEST_CASE("engine: nothing is allocated for a datagram after start-up") {
   }
   const Kind kind = GENERATE(from_range(std::begin(test::kKinds), std::end(test::kKinds)));
   const bool segmentation = GENERATE(true, false);
-  INFO(test::name_of(kind) << ", segmentation " << segmentation);
-  const test::Options options{.listen = {Address::v4(0, 0, 0, 0), 0}, .segmentation = segmentation};
+  const uint32_t sockets = GENERATE(1U, 50U);
+  INFO(test::name_of(kind) << ", segmentation " << segmentation << ", sockets " << sockets);
+  const test::Options options{
+      .listen = {Address::v4(0, 0, 0, 0), 0}, .sockets = sockets, .segmentation = segmentation};
   const auto sender = test::open(kind, options);
   if (!sender) return;
   const auto receiver = test::open(kind, options);
@@ -53,7 +55,7 @@ TEST_CASE("engine: nothing is allocated for a datagram after start-up") {
 
   size_t datagrams = 0;
   const uint64_t before = fb::test::allocations.load();
-  for (int i = 0; i < 20; ++i) datagrams += pass(*sender, *receiver, bytes);
+  for (int i = 0; i < 20; ++i) datagrams += pass(*sender, *receiver, sockets, bytes);
   const uint64_t during = fb::test::allocations.load() - before;
   CHECK(during == 0);
   CHECK(datagrams == 20 * 3 * 120);

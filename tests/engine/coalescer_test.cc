@@ -13,12 +13,13 @@ namespace {
 using test::Bytes;
 using test::pattern;
 
-const Endpoint kFirst{Address::v4(192, 0, 2, 1), 1};
-const Endpoint kSecond{Address::v4(192, 0, 2, 1), 2};
+const Endpoint kPlace{Address::v4(192, 0, 2, 1), 1};
+const Route kFirst{0, kPlace};
+const Route kSecond{0, {kPlace.address, 2}};
 
-bool append(Coalescer& coalescer, const Endpoint& to, const Bytes& bytes,
+bool append(Coalescer& coalescer, const Route& route, const Bytes& bytes,
             size_t joinable_bytes = kTrainBytesMax) {
-  return coalescer.join(to, bytes) || coalescer.begin(to, bytes, joinable_bytes);
+  return coalescer.join(route, bytes) || coalescer.begin(route, bytes, joinable_bytes);
 }
 
 Bytes joined(const Coalescer& coalescer, const Train& train) {
@@ -60,6 +61,25 @@ TEST_CASE("coalescer: destinations do not disturb each other's trains") {
     expected.insert(expected.end(), one.begin(), one.end());
   }
   CHECK(joined(coalescer, coalescer.trains()[0]) == expected);
+}
+
+TEST_CASE("coalescer: what leaves by different sockets does not join") {
+  Coalescer coalescer({});
+  for (uint32_t i = 0; i < 10; ++i) REQUIRE(append(coalescer, {i % 2, kPlace}, pattern(100)));
+  CHECK(segments(coalescer) == std::vector<size_t>{5, 5});
+  CHECK(coalescer.trains()[0].route.socket == 0);
+  CHECK(coalescer.trains()[1].route.socket == 1);
+}
+
+TEST_CASE("coalescer: trap: a longer datagram closes the train before it") {
+  Coalescer coalescer({});
+  REQUIRE(append(coalescer, kFirst, pattern(100)));
+  REQUIRE(append(coalescer, kSecond, pattern(100)));
+  REQUIRE(append(coalescer, kFirst, pattern(200)));
+  REQUIRE(append(coalescer, kFirst, pattern(50)));
+  // Both times the first train is the one that comes next.
+  REQUIRE(append(coalescer, kFirst, pattern(100)));
+  CHECK(segments(coalescer) == std::vector<size_t>{1, 1, 2, 1});
 }
 
 TEST_CASE("coalescer: neighbours in memory leave as one piece") {
@@ -104,29 +124,31 @@ TEST_CASE("coalescer: it says when it is full and is empty again after clear()")
   Coalescer coalescer(limits);
   for (int round = 0; round < 3; ++round) {
     for (size_t i = 0; i < count; ++i) {
-      const Endpoint to{kFirst.address, static_cast<uint16_t>(limits.trains == 3 ? i + 1 : 1)};
-      REQUIRE(append(coalescer, to, pattern(1000)));
+      const auto port = static_cast<uint16_t>(limits.trains == 3 ? i + 1 : 1);
+      REQUIRE(append(coalescer, {0, {kPlace.address, port}}, pattern(1000)));
     }
-    CHECK_FALSE(append(coalescer, {kFirst.address, 999}, pattern(1000)));
+    CHECK_FALSE(append(coalescer, {0, {kPlace.address, 999}}, pattern(1000)));
     coalescer.clear();
     CHECK(coalescer.empty());
   }
 }
 
-// The model: for every destination, the datagrams in the order in which they were appended.
+// The model: for every route, the datagrams in the order in which they were appended.
 void check_against_model(uint64_t seed) {
   INFO("seed " << seed);
   Rng rng(seed);
   Coalescer coalescer({.datagrams = 300, .bytes = 200'000, .trains = 64});
-  std::map<Endpoint, std::vector<Bytes>> model;
+  using Key = std::pair<uint32_t, Endpoint>;
+  std::map<Key, std::vector<Bytes>> model;
   for (uint64_t i = 0;; ++i) {
-    const Endpoint to{kFirst.address, static_cast<uint16_t>(1 + rng.below(6))};
+    const Key key{static_cast<uint32_t>(rng.below(2)),
+                  {kPlace.address, static_cast<uint16_t>(1 + rng.below(4))}};
     const size_t bytes = rng.below(4) == 0 ? 1 + rng.below(3000) : 700;
     const Bytes datagram = pattern(bytes, i);
-    if (!append(coalescer, to, datagram)) break;
-    model[to].push_back(datagram);
+    if (!append(coalescer, {key.first, key.second}, datagram)) break;
+    model[key].push_back(datagram);
   }
-  std::map<Endpoint, std::vector<Bytes>> seen;
+  std::map<Key, std::vector<Bytes>> seen;
   for (const Train& train : coalescer.trains()) {
     REQUIRE(train.segments >= 1);
     REQUIRE(train.segments <= kTrainSegmentsMax);
@@ -136,8 +158,8 @@ void check_against_model(uint64_t seed) {
     REQUIRE((train.bytes + train.segment_bytes - 1) / train.segment_bytes == train.segments);
     for (size_t at = 0; at < bytes.size(); at += train.segment_bytes) {
       const size_t end = std::min(bytes.size(), at + train.segment_bytes);
-      seen[train.to].emplace_back(bytes.begin() + static_cast<ptrdiff_t>(at),
-                                  bytes.begin() + static_cast<ptrdiff_t>(end));
+      seen[{train.route.socket, train.route.to}].emplace_back(
+          bytes.begin() + static_cast<ptrdiff_t>(at), bytes.begin() + static_cast<ptrdiff_t>(end));
     }
   }
   CHECK(seen == model);

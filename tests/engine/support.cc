@@ -25,6 +25,7 @@ std::string name_of(Kind kind) {
 std::unique_ptr<UdpEngine> open(Kind kind, Options options) {
   EngineOptions engine;
   engine.listen = options.listen;
+  engine.sockets = options.sockets;
   engine.segmentation = options.segmentation;
   engine.receive_buffer_bytes = options.receive_buffer_bytes;
   engine.backend = kind == Kind::kEpoll ? IoBackend::kEpoll : IoBackend::kIoUring;

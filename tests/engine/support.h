@@ -22,6 +22,7 @@ std::string name_of(Kind kind);
 
 struct Options {
   Endpoint listen{Address::v4(127, 0, 0, 1), 0};
+  uint32_t sockets = 1;
   bool segmentation = true;
   int receive_buffer_bytes = 4 << 20;
   Seam seam;
