@@ -150,6 +150,10 @@ void add_all(Bench& bench) {
             open_engine_loop(kSingles, IoBackend::kIoUring, false));
   bench.add("4096 sockets, epoll+mmsg", kManySockets, open_many_mmsg_loop());
   bench.add("4096 sockets, raw io_uring", kManySockets, open_many_uring_loop());
+  bench.add("4096 sockets, engine on epoll", kManySockets,
+            open_many_engine_loop(IoBackend::kEpoll));
+  bench.add("4096 sockets, engine on io_uring", kManySockets,
+            open_many_engine_loop(IoBackend::kIoUring));
 }
 
 void judge_all(const Bench& bench) {
@@ -166,7 +170,10 @@ void judge_all(const Bench& bench) {
   bench.judge_gain("engine on epoll, 4 trains of 16", kMmsg, 7);
   bench.judge_cost("engine on io_uring, singles", kMmsg, 1.05);
   bench.judge_cost("engine on epoll, singles", kMmsg, 1.05);
-  bench.judge_cost("4096 sockets, raw io_uring", "4096 sockets, epoll+mmsg", 0.95);
+  constexpr const char* kMany = "4096 sockets, epoll+mmsg";
+  bench.judge_cost("4096 sockets, raw io_uring", kMany, 0.95);
+  bench.judge_cost("4096 sockets, engine on io_uring", kMany, 0.95);
+  bench.judge_cost("4096 sockets, engine on epoll", kMany, 1.05);
 }
 
 }  // namespace

@@ -1,5 +1,7 @@
 #include "engine_loop.h"
 
+#include <sys/resource.h>
+
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
@@ -16,38 +18,59 @@ struct Count : engine::DatagramHandler {
   size_t datagrams = 0;
 };
 
+// The first poll sends, too.
+void receive_all(UdpEngine& engine, size_t datagrams) {
+  Count count;
+  while (count.datagrams < datagrams) engine.poll(engine::monotonic_now() + seconds(1), count);
+}
+
 class EngineLoop final : public Loop {
  public:
-  EngineLoop(const Shape& shape, std::unique_ptr<UdpEngine> sender,
-             std::unique_ptr<UdpEngine> receiver)
-      : shape_(shape), sender_(std::move(sender)), receiver_(std::move(receiver)) {
+  EngineLoop(const Shape& shape, std::unique_ptr<UdpEngine> engine)
+      : shape_(shape), engine_(std::move(engine)) {
     for (size_t i = 0; i < shape_.trains; ++i) {
-      to_.push_back(destination(i, receiver_->local().port));
+      to_.push_back(destination(i, engine_->local().port));
     }
   }
 
   void pass() override {
     for (size_t i = 0; i < shape_.segments; ++i) {
-      for (const Endpoint& to : to_) sender_->send(to, bytes_);
+      for (const Endpoint& to : to_) engine_->send(to, bytes_);
     }
-    sender_->flush();
-    count_.datagrams = 0;
-    while (count_.datagrams < shape_.datagrams()) {
-      receiver_->poll(engine::monotonic_now() + seconds(1), count_);
-    }
+    receive_all(*engine_, shape_.datagrams());
   }
 
-  [[nodiscard]] uint64_t system_calls() const override {
-    return sender_->stats().system_calls + receiver_->stats().system_calls;
-  }
+  [[nodiscard]] uint64_t system_calls() const override { return engine_->stats().system_calls; }
 
  private:
   const Shape shape_;
-  std::unique_ptr<UdpEngine> sender_;
-  std::unique_ptr<UdpEngine> receiver_;
+  std::unique_ptr<UdpEngine> engine_;
   std::vector<Endpoint> to_;
   const std::vector<uint8_t> bytes_ = std::vector<uint8_t>(kDatagramBytes, 0x5a);
-  Count count_;
+};
+
+class ManyEngineLoop final : public Loop {
+ public:
+  explicit ManyEngineLoop(std::unique_ptr<UdpEngine> engine) : engine_(std::move(engine)) {
+    for (uint32_t i = 0; i < kSockets; ++i) to_.push_back(engine_->local_of((i + 1) % kSockets));
+  }
+
+  void pass() override {
+    for (size_t i = 0; i < kManySockets.trains; ++i) {
+      const size_t from = (first_ + i) % kSockets;
+      engine_->send_from(static_cast<uint32_t>(from), to_[from], bytes_);
+    }
+    first_ = (first_ + kManySockets.trains) % kSockets;
+    receive_all(*engine_, kManySockets.datagrams());
+  }
+
+  [[nodiscard]] uint64_t system_calls() const override { return engine_->stats().system_calls; }
+
+ private:
+  std::unique_ptr<UdpEngine> engine_;
+  std::vector<Endpoint> to_;  // of each socket the one beside it
+  const std::vector<uint8_t> bytes_ = std::vector<uint8_t>(kDatagramBytes, 0x5a);
+  size_t first_ = 0;
 };
 
 }  // namespace
@@ -57,10 +80,28 @@ OpenedLoop open_engine_loop(const Shape& shape, IoBackend backend, bool segmenta
   options.listen = {Address::v4(0, 0, 0, 0), 0};
   options.backend = backend;
   options.segmentation = segmentation;
-  auto sender = UdpEngine::open(options);
-  auto receiver = UdpEngine::open(options);
-  if (!sender || !receiver) return std::unexpected((sender ? receiver : sender).error().detail);
-  return std::make_unique<EngineLoop>(shape, std::move(*sender), std::move(*receiver));
+  auto engine = UdpEngine::open(options);
+  if (!engine) return std::unexpected(engine.error().detail);
+  return std::make_unique<EngineLoop>(shape, std::move(*engine));
+}
+
+OpenedLoop open_many_engine_loop(IoBackend backend) {
+  raise_file_limit();
+  EngineOptions options;
+  options.listen = {Address::v4(127, 0, 0, 1), 0};
+  options.sockets = kSockets;
+  options.backend = backend;
+  options.segmentation = false;
+  auto engine = UdpEngine::open(options);
+  if (!engine) return std::unexpected(engine.error().detail);
+  return std::make_unique<ManyEngineLoop>(std::move(*engine));
+}
+
+void raise_file_limit() {
+  rlimit limit{};
+  ::getrlimit(RLIMIT_NOFILE, &limit);
+  limit.rlim_cur = limit.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &limit);
 }
 
 SocketPair open_sockets(bool segmentation) {

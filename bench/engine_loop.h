@@ -45,12 +45,14 @@ OpenedLoop open_mmsg_loop(const Shape& shape);
 // multishot receive. They send from one buffer that never changes and read nothing.
 OpenedLoop open_raw_epoll_loop(const Shape& shape);
 OpenedLoop open_raw_uring_loop(const Shape& shape);
-// Among 4,096 sockets, of which so many send one datagram in a pass; both by hand, because an
-// engine of ours has one socket.
+// Among 4,096 sockets, of which so many send one datagram in a pass to the socket beside them, each
+// pass others: two loops by hand, and an engine of ours.
+inline constexpr uint32_t kSockets = 4096;
 inline constexpr Shape kManySockets{64, 1};
 OpenedLoop open_many_mmsg_loop();
 OpenedLoop open_many_uring_loop();
-// Two of our engines, sender and receiver.
+OpenedLoop open_many_engine_loop(engine::IoBackend backend);
+// One of our engines, which sends to itself: a program has one for both directions.
 OpenedLoop open_engine_loop(const Shape& shape, engine::IoBackend backend, bool segmentation);
 
 // The sockets of a loop by hand, set up as the engine sets up its own. The receiver has the
@@ -62,6 +64,8 @@ struct SocketPair {
 SocketPair open_sockets(bool segmentation);
 // The address of train `index`.
 Endpoint destination(size_t index, uint16_t port);
+// As many open files as the system allows.
+void raise_file_limit();
 // Ends the program when `good` is false: a loop that fails measures nothing.
 void require(bool good, const char* what);
 

@@ -3,7 +3,6 @@
 // to the socket beside them, and each pass it is others' turn.
 #include <liburing.h>
 #include <sys/epoll.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 
 #include <array>
@@ -16,26 +15,21 @@
 namespace fb::bench {
 namespace {
 
-constexpr size_t kSockets = 4096;
 constexpr size_t kActive = kManySockets.trains;
 constexpr size_t kRoomBytes = 2048;
 constexpr int kWaitMs = 1000;
 
 struct Sockets {
   Sockets() {
-    rlimit limit{};
-    ::getrlimit(RLIMIT_NOFILE, &limit);
-    limit.rlim_cur = limit.rlim_max;
-    ::setrlimit(RLIMIT_NOFILE, &limit);
+    raise_file_limit();
     engine::EngineOptions options;
     options.listen = {Address::v4(127, 0, 0, 1), 0};
+    options.sockets = kSockets;
     options.segmentation = false;
-    for (size_t i = 0; i < kSockets; ++i) {
-      auto socket = engine::open_socket(options);
-      require(socket.has_value(), "opening 4096 sockets");
-      names.push_back(raw_name(socket->local));
-      all.push_back(std::move(*socket));
-    }
+    auto opened = engine::open_sockets(options);
+    require(opened.has_value(), "opening 4096 sockets");
+    all = std::move(*opened);
+    for (const engine::UdpSocket& socket : all) names.push_back(raw_name(socket.local));
   }
   [[nodiscard]] int fd(size_t index) const { return all[index % kSockets].fd.get(); }
 
