@@ -8,8 +8,6 @@
 namespace fb {
 namespace {
 
-constexpr std::array<uint8_t, 12> kMappedPrefix{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
-
 template <typename Number>
 std::optional<Number> parse_whole(std::string_view text, int base = 10) {
   Number value{};
@@ -115,20 +113,6 @@ std::string v6_text(const Address& address) {
 }
 
 }  // namespace
-
-Address Address::v4(uint8_t a, uint8_t b, uint8_t c, uint8_t d) {
-  Address out;
-  std::copy(kMappedPrefix.begin(), kMappedPrefix.end(), out.bytes.begin());
-  out.bytes[12] = a;
-  out.bytes[13] = b;
-  out.bytes[14] = c;
-  out.bytes[15] = d;
-  return out;
-}
-
-bool Address::is_v4() const {
-  return std::equal(kMappedPrefix.begin(), kMappedPrefix.end(), bytes.begin());
-}
 
 bool Address::is_loopback() const {
   if (is_v4()) return bytes[12] == 127;

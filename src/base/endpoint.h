@@ -1,6 +1,7 @@
 // Network addresses as values. IPv4 addresses are held as IPv4-mapped IPv6 (RFC 4291, 2.5.5.2).
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -15,8 +16,15 @@ namespace fb {
 struct Address {
   std::array<uint8_t, 16> bytes{};
 
-  static Address v4(uint8_t a, uint8_t b, uint8_t c, uint8_t d);
-  [[nodiscard]] bool is_v4() const;
+  // Of every IPv4 address. Here with what uses it, which each datagram passes.
+  static constexpr std::array<uint8_t, 12> kV4Prefix{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+
+  static Address v4(uint8_t a, uint8_t b, uint8_t c, uint8_t d) {
+    return {{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, a, b, c, d}};
+  }
+  [[nodiscard]] bool is_v4() const {
+    return std::equal(kV4Prefix.begin(), kV4Prefix.end(), bytes.begin());
+  }
   [[nodiscard]] bool is_loopback() const;
   [[nodiscard]] bool is_unspecified() const;
   // The part by which limits count strangers: the whole IPv4 address, or an IPv6 /64.
