@@ -18,17 +18,17 @@ constexpr uint32_t kRoomSegmentsMin = 4;
 // a datagram costs here.
 using Words = std::array<uint64_t, 2>;
 
-size_t mixed(const Route& route) {
-  const auto [high, low] = std::bit_cast<Words>(route.to.address.bytes);
-  const uint64_t rest = uint64_t{route.socket} << 16 | route.to.port;
+size_t mixed(uint32_t socket, const Endpoint& to) {
+  const auto [high, low] = std::bit_cast<Words>(to.address.bytes);
+  const uint64_t rest = uint64_t{socket} << 16 | to.port;
   constexpr uint64_t kOdd = 0x9e3779b97f4a7c15;
   return (std::rotl(high, 23) ^ low ^ rest) * kOdd >> 40;
 }
 
-bool same(const Route& a, const Route& b) {
-  const auto [a_high, a_low] = std::bit_cast<Words>(a.to.address.bytes);
-  const auto [b_high, b_low] = std::bit_cast<Words>(b.to.address.bytes);
-  return a.to.port == b.to.port && a_low == b_low && a_high == b_high && a.socket == b.socket;
+bool goes(const Train& train, uint32_t socket, const Endpoint& to) {
+  const auto [its_high, its_low] = std::bit_cast<Words>(train.to.address.bytes);
+  const auto [high, low] = std::bit_cast<Words>(to.address.bytes);
+  return train.to.port == to.port && its_low == low && its_high == high && train.socket == socket;
 }
 
 }  // namespace
@@ -42,8 +42,8 @@ Coalescer::Coalescer(Limits limits)
   trains_.reserve(limits.trains);
 }
 
-bool Coalescer::join(const Route& route, std::span<const uint8_t> bytes) {
-  if (datagrams_ == limits_.datagrams || !find_train(route)) return false;
+bool Coalescer::join(uint32_t socket, const Endpoint& to, std::span<const uint8_t> bytes) {
+  if (datagrams_ == limits_.datagrams || !find_train(socket, to)) return false;
   Train& train = trains_[last_];
   const auto length = static_cast<uint32_t>(std::min(bytes.size(), kTrainBytesMax + 1));
   if (length > train.segment_bytes || length > train.bytes_max - train.bytes) return false;
@@ -58,23 +58,24 @@ bool Coalescer::join(const Route& route, std::span<const uint8_t> bytes) {
   return true;
 }
 
-bool Coalescer::find_train(const Route& route) {
+bool Coalescer::find_train(uint32_t socket, const Endpoint& to) {
   const size_t count = trains_.size();
-  if (last_ < count && same(trains_[last_].route, route)) return true;
+  if (last_ < count && goes(trains_[last_], socket, to)) return true;
   // Who serves several in turn comes to the next one, or again to the first.
   const size_t next = last_ + 1 < count ? last_ + 1 : 0;
   if (next < count && trains_[next].bytes < trains_[next].bytes_max &&
-      same(trains_[next].route, route)) {
+      goes(trains_[next], socket, to)) {
     last_ = static_cast<uint32_t>(next);
     return true;
   }
-  const Slot& slot = slot_of(route);
+  const Slot& slot = slot_of(socket, to);
   if (slot.epoch != epoch_) return false;
   last_ = slot.train;
   return true;
 }
 
-bool Coalescer::begin(const Route& route, std::span<const uint8_t> bytes, size_t joinable_bytes) {
+bool Coalescer::begin(uint32_t socket, const Endpoint& to, std::span<const uint8_t> bytes,
+                      size_t joinable_bytes) {
   FB_CHECK(!bytes.empty() && bytes.size() <= kDatagramBytesMax);
   if (datagrams_ == limits_.datagrams || trains_.size() == limits_.trains) return false;
   if (bytes.size() > limits_.bytes - used_bytes_) return false;
@@ -87,7 +88,7 @@ bool Coalescer::begin(const Route& route, std::span<const uint8_t> bytes, size_t
   last_ = static_cast<uint32_t>(trains_.size());
   // Where nothing may ever join, nobody looks for the train.
   if (joinable_bytes > 0) {
-    Slot& slot = slot_of(route);
+    Slot& slot = slot_of(socket, to);
     // What came before stays before: the train until now is closed.
     if (slot.epoch == epoch_) trains_[slot.train].bytes_max = trains_[slot.train].bytes;
     slot = {epoch_, last_};
@@ -96,7 +97,8 @@ bool Coalescer::begin(const Route& route, std::span<const uint8_t> bytes, size_t
   pieces_.push_back({.offset = start});
   // Written where it stays: a copy of what was just written in parts makes the processor wait.
   Train& train = trains_.emplace_back();
-  train.route = route;
+  train.socket = socket;
+  train.to = to;
   train.segment_bytes = length;
   train.segments = 1;
   train.bytes = length;
@@ -155,10 +157,10 @@ bool Coalescer::make_room(Train& train, size_t bytes) {
   return true;
 }
 
-Coalescer::Slot& Coalescer::slot_of(const Route& route) {
+Coalescer::Slot& Coalescer::slot_of(uint32_t socket, const Endpoint& to) {
   const size_t mask = table_.size() - 1;
-  size_t at = mixed(route) & mask;
-  while (table_[at].epoch == epoch_ && !same(trains_[table_[at].train].route, route)) {
+  size_t at = mixed(socket, to) & mask;
+  while (table_[at].epoch == epoch_ && !goes(trains_[table_[at].train], socket, to)) {
     at = (at + 1) & mask;
   }
   return table_[at];

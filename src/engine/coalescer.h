@@ -29,14 +29,9 @@ inline constexpr size_t kTrainSegmentsMax = 64;
 inline constexpr size_t kTrainBytesMax = 65'507;
 inline constexpr size_t kDatagramBytesMax = kTrainBytesMax;
 
-// Whence and whither; sockets are numbers that mean nothing here.
-struct Route {
-  uint32_t socket = 0;
-  Endpoint to;
-};
-
 struct Train {
-  Route route;
+  uint32_t socket = 0;  // a number that means nothing here
+  Endpoint to;
   uint32_t segment_bytes = 0;
   uint32_t segments = 0;
   uint32_t bytes = 0;
@@ -59,11 +54,12 @@ class Coalescer {
   explicit Coalescer(Limits limits);
 
   // Both queue 1 to 65,507 bytes, or give false and queue nothing. Of most datagrams only join() is
-  // asked: it puts one into the train that its route has, when there is one and it fits.
-  [[nodiscard]] bool join(const Route& route, std::span<const uint8_t> bytes);
+  // asked: it puts one into the train from its socket to its destination, when there is one and it
+  // fits.
+  [[nodiscard]] bool join(uint32_t socket, const Endpoint& to, std::span<const uint8_t> bytes);
   // Begins another train, which others may join when its datagram is no longer than
   // `joinable_bytes`; false when there is no room.
-  [[nodiscard]] bool begin(const Route& route, std::span<const uint8_t> bytes,
+  [[nodiscard]] bool begin(uint32_t socket, const Endpoint& to, std::span<const uint8_t> bytes,
                            size_t joinable_bytes = kTrainBytesMax);
   [[nodiscard]] std::span<const Train> trains() const { return trains_; }
   // Writes the pieces of `train` in order, neighbours in memory as one, and returns how many;
@@ -74,7 +70,7 @@ class Coalescer {
   void clear();
 
  private:
-  // The latest train of a route; empty unless `epoch` is the table's.
+  // The latest train from a socket to a destination; empty unless `epoch` is the table's.
   struct Slot {
     uint32_t epoch = 0;
     uint32_t train = 0;
@@ -86,9 +82,9 @@ class Coalescer {
     uint32_t next = 0;   // in the same train
   };
 
-  // Makes last_ the train that a datagram of `route` may join; false when there is none.
-  bool find_train(const Route& route);
-  Slot& slot_of(const Route& route);
+  // Makes last_ the train that a datagram from `socket` to `to` may join; false when there is none.
+  bool find_train(uint32_t socket, const Endpoint& to);
+  Slot& slot_of(uint32_t socket, const Endpoint& to);
   // Finds room behind the train's end, or elsewhere for it and some that may follow. False when
   // the storage is full.
   bool make_room(Train& train, size_t bytes);

@@ -20,10 +20,9 @@ EngineBase::~EngineBase() { check_thread(); }
 
 void EngineBase::send_from(uint32_t socket, const Endpoint& to, std::span<const uint8_t> bytes) {
   FB_CHECK(socket < sockets_.size());
-  const Route route{socket, to};
-  if (queue_.append(route, bytes)) return;
+  if (queue_.append(socket, to, bytes)) return;
   flush();
-  if (!queue_.append(route, bytes)) counters_.send_dropped.add(1);
+  if (!queue_.append(socket, to, bytes)) counters_.send_dropped.add(1);
 }
 
 Endpoint EngineBase::local_of(uint32_t socket) const {

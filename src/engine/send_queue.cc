@@ -63,12 +63,12 @@ SendQueue::SendQueue(std::span<const UdpSocket> sockets, Counters& counters,
   messages_.reserve(trains_.limits().trains);
 }
 
-bool SendQueue::begin(const Route& route, std::span<const uint8_t> bytes) {
-  if (bytes.empty() || bytes.size() > kDatagramBytesMax || !reaches(route.to)) {
+bool SendQueue::begin(uint32_t socket, const Endpoint& to, std::span<const uint8_t> bytes) {
+  if (bytes.empty() || bytes.size() > kDatagramBytesMax || !reaches(to)) {
     counters_.send_dropped.add(1);
     return true;
   }
-  return trains_.begin(route, bytes, sends_trains_ ? memory_.joinable_bytes(route.to.address) : 0);
+  return trains_.begin(socket, to, bytes, sends_trains_ ? memory_.joinable_bytes(to.address) : 0);
 }
 
 void SendQueue::prepare() {
@@ -80,7 +80,7 @@ void SendQueue::prepare() {
     slot.refused = false;
     // Written where it stays, as in Coalescer::begin().
     msghdr& header = messages_.emplace_back().msg_hdr;
-    header.msg_namelen = to_sockaddr(train.route.to, family, slot.name);
+    header.msg_namelen = to_sockaddr(train.to, family, slot.name);
     header.msg_name = &slot.name;
     header.msg_iov = room.data();
     header.msg_iovlen = trains_.gather(train, room);
@@ -137,7 +137,7 @@ void SendQueue::refused(size_t index, int error) {
     return;
   }
   // Other errors may be a late ICMP answer to an earlier datagram, so each gets a second try.
-  const int socket = sockets_[train.route.socket].fd.get();
+  const int socket = sockets_[train.socket].fd.get();
   if (hand_over_patiently(socket, messages_[index].msg_hdr, train.segments, error) == 0) {
     count_sent(1, train.segments, train.bytes);
   } else {
@@ -193,7 +193,7 @@ int SendQueue::hand_over_patiently(int socket, const msghdr& message, size_t seg
 
 void SendQueue::send_singles(size_t index, int error) {
   const Train& train = trains_.trains()[index];
-  const int socket = sockets_[train.route.socket].fd.get();
+  const int socket = sockets_[train.socket].fd.get();
   std::array<iovec, kTrainSegmentsMax> pieces{};
   const size_t count = trains_.gather(train, pieces);
   msghdr single{};
@@ -221,7 +221,7 @@ void SendQueue::send_singles(size_t index, int error) {
   // When singles fail too, it was the destination that was refused and not the train.
   if (!any) return;
   counters_.segmentation_refused.add(1);
-  memory_.remember(train.route.to.address, train.segment_bytes, error);
+  memory_.remember(train.to.address, train.segment_bytes, error);
 }
 
 void SendQueue::count_sent(size_t trains, size_t datagrams, size_t bytes) {

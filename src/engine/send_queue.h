@@ -54,11 +54,11 @@ class SendQueue {
 
   // False when full, or between prepare() and finish(): finish a round first. A datagram that
   // cannot be sent from its socket is counted as dropped and true is returned.
-  [[nodiscard]] bool append(const Route& route, std::span<const uint8_t> bytes) {
+  [[nodiscard]] bool append(uint32_t socket, const Endpoint& to, std::span<const uint8_t> bytes) {
     if (!messages_.empty()) return false;
     // Nothing needs to be asked about a destination that has a train already.
-    if (sends_trains_ && !bytes.empty() && trains_.join(route, bytes)) return true;
-    return begin(route, bytes);
+    if (sends_trains_ && !bytes.empty() && trains_.join(socket, to, bytes)) return true;
+    return begin(socket, to, bytes);
   }
   [[nodiscard]] bool empty() const { return trains_.empty(); }
   // How many messages a round begun now would have.
@@ -70,9 +70,7 @@ class SendQueue {
   // One a train.
   [[nodiscard]] std::span<mmsghdr> messages() { return messages_; }
   // Which socket is to send message `index`.
-  [[nodiscard]] uint32_t socket_of(size_t index) const {
-    return trains_.trains()[index].route.socket;
-  }
+  [[nodiscard]] uint32_t socket_of(size_t index) const { return trains_.trains()[index].socket; }
   // The fault that a test wants for this message, or 0.
   [[nodiscard]] int injected_fault(size_t index) const;
   // The kernel answered message `index` with errno `error`: sends it again in another way, or
@@ -89,7 +87,7 @@ class SendQueue {
     bool refused;
   };
 
-  bool begin(const Route& route, std::span<const uint8_t> bytes);
+  bool begin(uint32_t socket, const Endpoint& to, std::span<const uint8_t> bytes);
   [[nodiscard]] bool reaches(const Endpoint& to) const;
   // How many messages from `index` on leave by the same socket.
   [[nodiscard]] size_t run_at(size_t index) const;

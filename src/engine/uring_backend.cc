@@ -68,8 +68,9 @@ class UringBackend final : public EngineBase {
   bool woken_ = false;
   bool sends_queued_ = false;  // messages of queue_ are in the submission queue, or were
   BatchWait batch_wait_;
-  int receive_errors_ = 0;   // in this poll
-  Circle<Waiting> waiting_;  // with room for every buffer
+  int receive_errors_ = 0;                       // in this poll
+  Circle<Waiting> waiting_;                      // with room for every buffer
+  std::array<io_uring_cqe*, 64> completions_{};  // of reap(), which would have to zero it each time
 };
 
 UringBackend::UringBackend(std::vector<UdpSocket> sockets, FileDescriptor event,
@@ -181,12 +182,11 @@ bool UringBackend::submit_all() {
 }
 
 void UringBackend::reap() {
-  std::array<io_uring_cqe*, 64> completions{};
   for (;;) {
-    const unsigned count = io_uring_peek_batch_cqe(&ring_->raw(), completions.data(),
-                                                   static_cast<unsigned>(completions.size()));
+    const unsigned count = io_uring_peek_batch_cqe(&ring_->raw(), completions_.data(),
+                                                   static_cast<unsigned>(completions_.size()));
     if (count == 0) return;
-    for (const io_uring_cqe* each : std::span(completions).first(count)) {
+    for (const io_uring_cqe* each : std::span(completions_).first(count)) {
       switch (static_cast<RingEvent>(each->user_data & 0xff)) {
         case RingEvent::kReceive:
           on_receive(*each);

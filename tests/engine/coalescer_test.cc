@@ -13,13 +13,19 @@ namespace {
 using test::Bytes;
 using test::pattern;
 
+struct Route {
+  uint32_t socket;
+  Endpoint to;
+};
+
 const Endpoint kPlace{Address::v4(192, 0, 2, 1), 1};
 const Route kFirst{0, kPlace};
 const Route kSecond{0, {kPlace.address, 2}};
 
 bool append(Coalescer& coalescer, const Route& route, const Bytes& bytes,
             size_t joinable_bytes = kTrainBytesMax) {
-  return coalescer.join(route, bytes) || coalescer.begin(route, bytes, joinable_bytes);
+  return coalescer.join(route.socket, route.to, bytes) ||
+         coalescer.begin(route.socket, route.to, bytes, joinable_bytes);
 }
 
 Bytes joined(const Coalescer& coalescer, const Train& train) {
@@ -67,8 +73,8 @@ TEST_CASE("coalescer: what leaves by different sockets does not join") {
   Coalescer coalescer({});
   for (uint32_t i = 0; i < 10; ++i) REQUIRE(append(coalescer, {i % 2, kPlace}, pattern(100)));
   CHECK(segments(coalescer) == std::vector<size_t>{5, 5});
-  CHECK(coalescer.trains()[0].route.socket == 0);
-  CHECK(coalescer.trains()[1].route.socket == 1);
+  CHECK(coalescer.trains()[0].socket == 0);
+  CHECK(coalescer.trains()[1].socket == 1);
 }
 
 TEST_CASE("coalescer: trap: a longer datagram closes the train before it") {
@@ -158,8 +164,8 @@ void check_against_model(uint64_t seed) {
     REQUIRE((train.bytes + train.segment_bytes - 1) / train.segment_bytes == train.segments);
     for (size_t at = 0; at < bytes.size(); at += train.segment_bytes) {
       const size_t end = std::min(bytes.size(), at + train.segment_bytes);
-      seen[{train.route.socket, train.route.to}].emplace_back(
-          bytes.begin() + static_cast<ptrdiff_t>(at), bytes.begin() + static_cast<ptrdiff_t>(end));
+      seen[{train.socket, train.to}].emplace_back(bytes.begin() + static_cast<ptrdiff_t>(at),
+                                                  bytes.begin() + static_cast<ptrdiff_t>(end));
     }
   }
   CHECK(seen == model);
