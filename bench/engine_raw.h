@@ -36,6 +36,25 @@ class RawTrains {
   std::vector<msghdr> messages_;
 };
 
+// Receives datagrams of a common size, several a call.
+class RawReceiver {
+ public:
+  explicit RawReceiver(size_t datagrams_max);
+  RawReceiver(const RawReceiver&) = delete;
+  RawReceiver& operator=(const RawReceiver&) = delete;
+
+  // How many came from `socket`, which has some.
+  size_t receive(int socket);
+
+ private:
+  static constexpr size_t kRoomBytes = 2048;
+
+  std::vector<uint8_t> storage_;
+  std::vector<iovec> pieces_;
+  std::vector<sockaddr_in> from_;
+  std::vector<mmsghdr> messages_;
+};
+
 sockaddr_in raw_name(const Endpoint& endpoint);
 
 // How many datagrams a receive brought.

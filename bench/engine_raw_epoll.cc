@@ -26,6 +26,11 @@ FileDescriptor watch(int socket) {
   return epoll;
 }
 
+void wait_for(const FileDescriptor& epoll) {
+  std::array<epoll_event, 2> events{};
+  require(::epoll_wait(epoll.get(), events.data(), events.size(), kWaitMs) > 0, "epoll_wait");
+}
+
 class MmsgLoop final : public Loop {
  public:
   explicit MmsgLoop(const Shape& shape)
@@ -47,9 +52,6 @@ class MmsgLoop final : public Loop {
                          .msg_iovlen = 1},
                         0});
     }
-    for (size_t i = 0; i < kBatch; ++i) {
-      pieces_[i] = {storage_.data() + i * kRoomBytes, kRoomBytes};
-    }
   }
 
   void pass() override {
@@ -66,9 +68,8 @@ class MmsgLoop final : public Loop {
       ++calls_;
     }
     for (size_t got = 0; got < sends_.size();) {
-      std::array<epoll_event, 2> events{};
-      require(::epoll_wait(epoll_.get(), events.data(), events.size(), kWaitMs) > 0, "epoll_wait");
-      got += receive();
+      wait_for(epoll_);
+      got += receiver_.receive(sockets_.receiver.fd.get());
       calls_ += 2;
     }
   }
@@ -76,21 +77,6 @@ class MmsgLoop final : public Loop {
   [[nodiscard]] uint64_t system_calls() const override { return calls_; }
 
  private:
-  static constexpr size_t kRoomBytes = 2048;
-
-  size_t receive() {
-    for (size_t i = 0; i < kBatch; ++i) {
-      receives_[i].msg_hdr = {.msg_name = &from_[i],
-                              .msg_namelen = sizeof(from_[i]),
-                              .msg_iov = &pieces_[i],
-                              .msg_iovlen = 1};
-    }
-    const int count =
-        ::recvmmsg(sockets_.receiver.fd.get(), receives_.data(), kBatch, MSG_DONTWAIT, nullptr);
-    require(count > 0, "recvmmsg");
-    return static_cast<size_t>(count);
-  }
-
   const Shape shape_;
   SocketPair sockets_;
   FileDescriptor epoll_;
@@ -99,10 +85,7 @@ class MmsgLoop final : public Loop {
   std::vector<uint8_t> bytes_;
   std::vector<iovec> send_pieces_;
   std::vector<mmsghdr> sends_;
-  std::vector<uint8_t> storage_ = std::vector<uint8_t>(kBatch * kRoomBytes);
-  std::array<iovec, kBatch> pieces_{};
-  std::array<sockaddr_in, kBatch> from_{};
-  std::array<mmsghdr, kBatch> receives_{};
+  RawReceiver receiver_{kBatch};
   uint64_t calls_ = 0;
 };
 
@@ -119,8 +102,7 @@ class RawEpollLoop final : public Loop {
       ++calls_;
     }
     for (size_t got = 0; got < trains_.datagrams();) {
-      std::array<epoll_event, 2> events{};
-      require(::epoll_wait(epoll_.get(), events.data(), events.size(), kWaitMs) > 0, "epoll_wait");
+      wait_for(epoll_);
       got += receive();
       calls_ += 2;
     }
@@ -177,6 +159,26 @@ RawTrains::RawTrains(const Shape& shape, uint16_t port)
                          .msg_control = control_.data(),
                          .msg_controllen = control_.size()});
   }
+}
+
+RawReceiver::RawReceiver(size_t datagrams_max)
+    : storage_(datagrams_max * kRoomBytes), from_(datagrams_max), messages_(datagrams_max) {
+  for (size_t i = 0; i < datagrams_max; ++i) {
+    pieces_.push_back({storage_.data() + i * kRoomBytes, kRoomBytes});
+  }
+}
+
+size_t RawReceiver::receive(int socket) {
+  for (size_t i = 0; i < messages_.size(); ++i) {
+    messages_[i].msg_hdr = {.msg_name = &from_[i],
+                            .msg_namelen = sizeof(from_[i]),
+                            .msg_iov = &pieces_[i],
+                            .msg_iovlen = 1};
+  }
+  const int count = ::recvmmsg(socket, messages_.data(), static_cast<unsigned>(messages_.size()),
+                               MSG_DONTWAIT, nullptr);
+  require(count > 0, "recvmmsg");
+  return static_cast<size_t>(count);
 }
 
 sockaddr_in raw_name(const Endpoint& endpoint) {
