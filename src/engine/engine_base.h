@@ -18,11 +18,14 @@ namespace fb::engine {
 // of 64 KiB each, without it what fits a common MTU.
 inline constexpr size_t kTrainBufferBytes = 64 << 10;
 inline constexpr size_t kTrainBuffers = 8;
+// With many sockets most receives are short, and each that finds no buffer has to be armed again.
+inline constexpr size_t kManyTrainBuffers = 64;
 inline constexpr size_t kSingleBufferBytes = 2 << 10;
 inline constexpr size_t kSingleBuffers = 128;
 // Kernel receives given to the handler by one poll() at most.
 inline constexpr size_t kTrainBatch = 16;
 inline constexpr size_t kSingleBatch = 64;
+inline constexpr size_t kManyBatch = 64;
 // One wait of the kernel; longer ones are made of several. Some kernels add the clock to a longer
 // time, overflow, and return at once.
 inline constexpr Duration kWaitMax = seconds(3600);
@@ -65,6 +68,7 @@ class EngineBase : public UdpEngine {
   void wake_consumed();
   void deliver(Instant now, const ReceivedTrain& train, DatagramHandler& handler);
   [[nodiscard]] size_t batch() const {
+    if (sockets_.size() > 1) return kManyBatch;
     return sockets_.front().receives_trains ? kTrainBatch : kSingleBatch;
   }
 

@@ -70,7 +70,9 @@ std::optional<std::string> Ring::set_up(std::span<const UdpSocket> sockets, int 
       io_uring_register_files(&ring_, files.data(), static_cast<unsigned>(files.size()));
   if (result < 0) return failed("registering the sockets", -result);
   const UdpSocket& any = sockets.front();
-  const size_t count = any.receives_trains ? kTrainBuffers : kSingleBuffers;
+  const size_t trains = sockets.size() > 1 ? kManyTrainBuffers : kTrainBuffers;
+  const size_t wanted = any.receives_trains ? trains : kSingleBuffers;
+  const size_t count = seam.buffers > 0 ? seam.buffers : wanted;
   if (auto error = provide_buffers(count, receive_buffer_bytes(any, seam))) return error;
   return probe(sockets.size());
 }

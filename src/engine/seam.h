@@ -21,6 +21,8 @@ struct Seam {
   unsigned ring_entries = 0;
   // Unless zero, what a receive buffer holds, so that whole trains do not fit.
   size_t buffer_bytes = 0;
+  // Unless zero, how many of them the ring has (a power of two), so that they run out.
+  size_t buffers = 0;
 };
 
 // UdpEngine::open with faults.
