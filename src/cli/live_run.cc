@@ -14,6 +14,7 @@ namespace fb::cli {
 namespace {
 
 constexpr int kReceiveBuffer = 32 << 20;  // a whole crowd's lines end in one socket
+constexpr int kReceiveBufferOfMany = 1 << 20;
 constexpr Duration kHeadStart = milliseconds(200);
 constexpr auto kTick = std::chrono::milliseconds(50);
 
@@ -154,6 +155,8 @@ std::optional<std::string> LiveRun::begin() {
     shard.is_seeder = false;
     shard.seeder = *where;
   }
+  shard.engine.sockets = options_.sockets;
+  if (options_.sockets > 1) shard.engine.receive_buffer_bytes = kReceiveBufferOfMany;
   shard.shards = options_.threads != 0 ? options_.threads
                                        : std::max(1U, std::thread::hardware_concurrency());
   for (shard.shard = 0; shard.shard < shard.shards; ++shard.shard) {

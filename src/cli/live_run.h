@@ -1,4 +1,4 @@
-// A scenario in real time: the crowd on several threads, each with a socket of its own, against a
+// A scenario in real time: the crowd on several threads, each with one socket or with many, against a
 // seeder of our own on a further thread, or against somebody else's. Access lines and the network
 // between them are emulated before a datagram meets the kernel, as in virtual time.
 #pragma once
@@ -26,6 +26,7 @@ struct LiveTarget {
 struct LiveOptions {
   engine::IoBackend io = engine::IoBackend::kAuto;
   uint32_t threads = 0;                // for the crowd; 0: one a core
+  uint32_t sockets = 1;                // of each of these threads, for its visitors in turn
   std::optional<LiveTarget> target;    // none: a seeder of our own, on loopback
   std::function<void(std::string_view)> on_warning;  // called from any thread
 };

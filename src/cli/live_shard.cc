@@ -103,8 +103,10 @@ void LiveShard::publish(bool ended) {
   state_.samples.push_back(sample);
 }
 
-void LiveShard::send(const Endpoint& to, std::span<const uint8_t> datagram) {
-  engine_->send(to, datagram);
+// Visitors take the sockets in turn: as long as fewer are there, each has its own.
+void LiveShard::send(uint32_t from, const Endpoint& to, std::span<const uint8_t> datagram) {
+  const uint32_t turn = from == 0 ? 0 : (from - 1) / shards;
+  engine_->send_from(turn % options_.engine.sockets, to, datagram);
 }
 
 void LiveShard::on_handled(sim::Event::Kind kind, Duration late) {

@@ -1,4 +1,5 @@
-// One thread of a live run: a world with a part of the crowd, or the seeder, behind one socket.
+// One thread of a live run: a world with a part of the crowd, behind one socket or several, or with
+// the seeder.
 //
 // Thread safety: run() belongs to the shard's thread; ask_to_stop(), stop_arrivals(), state() and
 // endpoint() may be called from any thread.
@@ -58,7 +59,7 @@ class LiveShard final : private sim::Attachment, private engine::DatagramHandler
   [[nodiscard]] double processor_share() const { return processor_share_; }
 
  private:
-  void send(const Endpoint& to, std::span<const uint8_t> datagram) override;
+  void send(uint32_t from, const Endpoint& to, std::span<const uint8_t> datagram) override;
   void on_handled(sim::Event::Kind kind, Duration late) override;
   void on_datagram(Instant now, const Endpoint& from, std::span<const uint8_t> bytes) override;
   void loop();

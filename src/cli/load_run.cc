@@ -28,6 +28,7 @@ ExitCode run(const Arguments& arguments) {
   LiveOptions options;
   options.io = config.io;
   options.threads = config.threads;
+  options.sockets = config.sockets;
   options.on_warning = [](std::string_view what) { log_warning(what); };
   if (start->link) {
     const auto seeder = resolve_seeder(*start->link);

@@ -33,6 +33,7 @@ struct ScenarioConfig {
   // Of real time.
   engine::IoBackend io = engine::IoBackend::kAuto;
   uint32_t threads = 0;    // 0: one for each core
+  uint32_t sockets = 1;    // of each thread
   LogLevel log_level = LogLevel::kInfo;
   bool json_log = false;
 };

@@ -287,6 +287,15 @@ void add_run(SettingTable& t, ScenarioConfig& c) {
     threads.commands = {"run"};
     threads.maximum = 1024;
     t.add(std::move(threads));
+    Setting sockets = make("run.sockets", &c.sockets,
+                           "Of fbload run: how many sockets each thread has. Its visitors take them "
+                           "in turn, so that with as many as are there at a time each has an "
+                           "address of its own. 1: they share one.");
+    sockets.flag = "sockets";
+    sockets.commands = {"run"};
+    sockets.minimum = 1;
+    sockets.maximum = 16'384;
+    t.add(std::move(sockets));
   }
   flagged(t, "run.log_level", &c.log_level, "log-level",
           "The least important lines that are logged.");

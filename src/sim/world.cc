@@ -249,7 +249,7 @@ void World::arrive_at(uint32_t target, uint32_t slot) {
   if (!network_.admits(now_, end_of(pool_.from(slot)), end_of(target))) return pool_.release(slot);
   if (attachment_ != nullptr) {
     ++to_wire_;
-    attachment_->send(pool_.other(slot), pool_.bytes(slot));
+    attachment_->send(pool_.from(slot), pool_.other(slot), pool_.bytes(slot));
     return pool_.release(slot);
   }
   Host* receiver = host(target);

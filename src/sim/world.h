@@ -30,8 +30,8 @@ namespace fb::sim {
 // How a world reaches hosts that are not in it.
 struct Attachment {
   virtual ~Attachment() = default;
-  // A datagram has left its line and has passed the emulated network.
-  virtual void send(const Endpoint& to, std::span<const uint8_t> datagram) = 0;
+  // A datagram of host `from` has left its line and has passed the emulated network.
+  virtual void send(uint32_t from, const Endpoint& to, std::span<const uint8_t> datagram) = 0;
   // How late an event was handled.
   virtual void on_handled(Event::Kind kind, Duration late) = 0;
 

@@ -1,6 +1,8 @@
 // The same scenario over real sockets: what must hold whatever the host's speed.
 #include "cli/live_run.h"
 
+#include <set>
+
 #include "../sim/support.h"
 #include "catch.h"
 
@@ -12,9 +14,11 @@ using namespace fb::sim::test;
 namespace {
 
 LiveResult live(const Scenario& scenario, uint32_t threads,
-                const OnSecond& on_second = [](const Progress&) { return true; }) {
+                const OnSecond& on_second = [](const Progress&) { return true; },
+                uint32_t sockets = 1) {
   LiveOptions options;
   options.threads = threads;
+  options.sockets = sockets;
   auto out = run_live(scenario, 1, generated_content(scenario.content, 1), options, on_second);
   REQUIRE(out.has_value());
   return std::move(*out);
@@ -41,6 +45,16 @@ TEST_CASE("a crowd on two threads and a seeder of its own") {
   for (uint32_t i = 0; i < 40; ++i) CHECK(out.run.peers[i].number == i);
   CHECK(out.run.samples.back().completed == 40);
   CHECK(out.run.samples.back().pool == 0);
+}
+
+TEST_CASE("a crowd in which every visitor has a socket, and one that shares a few") {
+  const uint32_t sockets = GENERATE(20U, 3U);
+  Scenario scenario = crowd(40, 40, kib(32));
+  scenario.seeder.up = {4'000'000};
+  scenario.classes[0].link = {{4'000'000}, {4'000'000}, kib(64)};
+  const LiveResult out = live(scenario, 2, [](const Progress&) { return true; }, sockets);
+  CHECK(violation_of(out.run).empty());
+  CHECK(summary_of(out.run).complete == 40);
 }
 
 TEST_CASE("losses, deaths, cheaters and NATs over real sockets") {
@@ -93,4 +107,34 @@ TEST_CASE("a foreign seeder that is not there: every visitor says so") {
   CHECK(out->run.peers[0].end == PeerEnd::kFailed);
   CHECK(out->run.peers[0].why == roulette::FetchFailure::kUnreachable);
   CHECK(out->io == "epoll");
+}
+
+TEST_CASE("visitors take the sockets in turn, and each speaks by its own") {
+  const auto [sockets, addresses] = GENERATE(table<uint32_t, size_t>({{1, 1}, {2, 2}, {8, 3}}));
+  struct Listener final : engine::DatagramHandler {
+    void on_datagram(Instant, const Endpoint& from, std::span<const uint8_t>) override {
+      senders.insert(from);
+    }
+    std::set<Endpoint> senders;
+  } listener;
+  engine::EngineOptions listening;
+  listening.listen = {Address::v4(127, 0, 0, 1), 0};
+  const auto seeder = engine::UdpEngine::open(listening);
+  REQUIRE(seeder);
+  Scenario scenario = crowd(3, 100);
+  scenario.roulette.give_up = seconds(1);  // it never answers
+  LiveOptions options;
+  options.target = LiveTarget{(*seeder)->local(), {}};
+  options.threads = 1;
+  options.sockets = sockets;
+  WorldContent content;
+  content.paths = {"index.html"};
+  const auto out = run_live(scenario, 1, content, options, [](const Progress&) { return true; });
+  REQUIRE(out.has_value());
+  uint64_t before = 0;
+  do {
+    before = (*seeder)->stats().trains_received;
+    (*seeder)->poll({}, listener);
+  } while ((*seeder)->stats().trains_received != before);
+  CHECK(listener.senders.size() == addresses);
 }

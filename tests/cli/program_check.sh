@@ -184,6 +184,7 @@ for io in auto epoll; do
   grep -q '"mode": "real"' real.json || fail 'not a run in real time'
 done
 expect 0 ./fbload run web.toml --peers 5 --arrivals 50/s --threads 1
+expect 0 ./fbload run s.toml --peers 10 --arrivals 50/s --threads 1 --sockets 10
 expect 2 ./fbload run s.toml --set client=http
 says err 'plain HTTP clients can only be simulated'
 expect 2 ./fbload run --target http://example.org/

@@ -112,6 +112,7 @@ stabilised = true
 [run]
 io = "epoll"
 threads = 3
+sockets = 500
 )");
   const sim::Scenario& s = scenario_of(from);
   CHECK(s.title == "half the world");
@@ -182,6 +183,7 @@ threads = 3
   CHECK_FALSE(s.expect.p50_s_max);
   CHECK(from.settings->config.io == engine::IoBackend::kEpoll);
   CHECK(from.settings->config.threads == 3);
+  CHECK(from.settings->config.sockets == 500);
 
   // What is printed is the same scenario.
   const std::string printed = print_settings(from.settings->table);
