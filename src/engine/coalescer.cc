@@ -13,6 +13,9 @@ namespace {
 // A train whose datagrams alternate with those of others keeps room for as many as it has, and for
 // so many at least: few pieces, and no more than half of the room in vain.
 constexpr uint32_t kRoomSegmentsMin = 4;
+// A new train gets room for as many as trains have usually had, so that it is one piece; but only
+// this part of what is left, so that many short ones find room as well.
+constexpr size_t kRoomPart = 4;
 
 // The next two are EndpointHash and the default comparison without a call: they are most of what
 // a datagram costs here.
@@ -43,7 +46,8 @@ Coalescer::Coalescer(Limits limits)
 }
 
 bool Coalescer::join(uint32_t socket, const Endpoint& to, std::span<const uint8_t> bytes) {
-  if (datagrams_ == limits_.datagrams || !find_train(socket, to)) return false;
+  if (datagrams_ == limits_.datagrams || trains_.empty()) return false;
+  if (!goes(trains_[last_], socket, to) && !find_train(socket, to)) return false;
   Train& train = trains_[last_];
   const auto length = static_cast<uint32_t>(std::min(bytes.size(), kTrainBytesMax + 1));
   if (length > train.segment_bytes || length > train.bytes_max - train.bytes) return false;
@@ -59,13 +63,11 @@ bool Coalescer::join(uint32_t socket, const Endpoint& to, std::span<const uint8_
 }
 
 bool Coalescer::find_train(uint32_t socket, const Endpoint& to) {
-  const size_t count = trains_.size();
-  if (last_ < count && goes(trains_[last_], socket, to)) return true;
   // Who serves several in turn comes to the next one, or again to the first.
-  const size_t next = last_ + 1 < count ? last_ + 1 : 0;
-  if (next < count && trains_[next].bytes < trains_[next].bytes_max &&
-      goes(trains_[next], socket, to)) {
-    last_ = static_cast<uint32_t>(next);
+  const uint32_t next = last_ + 1 < trains_.size() ? last_ + 1 : 0;
+  const Train& guess = trains_[next];
+  if (guess.bytes < guess.bytes_max && goes(guess, socket, to)) {
+    last_ = next;
     return true;
   }
   const Slot& slot = slot_of(socket, to);
@@ -107,6 +109,10 @@ bool Coalescer::begin(uint32_t socket, const Endpoint& to, std::span<const uint8
   train.first_piece = piece;
   train.last_piece = piece;
   train.end = train.room_end = start + length;
+  if (usual_ == 1) return true;
+  const size_t more = std::min<size_t>(usual_, train.bytes_max / length) - 1;
+  used_bytes_ += std::min(more, (limits_.bytes - used_bytes_) / kRoomPart / length) * length;
+  train.room_end = static_cast<uint32_t>(used_bytes_);
   return true;
 }
 
@@ -122,9 +128,11 @@ size_t Coalescer::gather(const Train& train, std::span<iovec> out) const {
 }
 
 void Coalescer::clear() {
+  if (!trains_.empty()) usual_ = static_cast<uint32_t>(datagrams_ / trains_.size());
   datagrams_ = 0;
   pieces_.clear();
   trains_.clear();
+  last_ = 0;
   used_bytes_ = 0;
   if (++epoch_ == 0) {  // wrapped: a slot 2^32 flushes old must not look new
     std::fill(table_.begin(), table_.end(), Slot{});

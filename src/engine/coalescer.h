@@ -29,7 +29,8 @@ inline constexpr size_t kTrainSegmentsMax = 64;
 inline constexpr size_t kTrainBytesMax = 65'507;
 inline constexpr size_t kDatagramBytesMax = kTrainBytesMax;
 
-struct Train {
+// Alone in its cache line, which every datagram that joins reads and writes.
+struct alignas(64) Train {
   uint32_t socket = 0;  // a number that means nothing here
   Endpoint to;
   uint32_t segment_bytes = 0;
@@ -82,7 +83,8 @@ class Coalescer {
     uint32_t next = 0;   // in the same train
   };
 
-  // Makes last_ the train that a datagram from `socket` to `to` may join; false when there is none.
+  // Makes last_ the train that a datagram from `socket` to `to` may join, when that is not the one
+  // already; false when there is none.
   bool find_train(uint32_t socket, const Endpoint& to);
   Slot& slot_of(uint32_t socket, const Endpoint& to);
   // Finds room behind the train's end, or elsewhere for it and some that may follow. False when
@@ -96,6 +98,7 @@ class Coalescer {
   std::vector<Piece> pieces_;
   std::vector<Train> trains_;
   uint32_t last_ = 0;        // the train that was appended to last, when there is one
+  uint32_t usual_ = 1;       // how many segments a train had on average when last cleared
   std::vector<Slot> table_;  // at most half full, so that probing ends
   uint32_t epoch_ = 1;
 };

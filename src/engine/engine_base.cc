@@ -19,7 +19,7 @@ EngineBase::EngineBase(std::vector<UdpSocket> sockets, FileDescriptor event, con
 EngineBase::~EngineBase() { check_thread(); }
 
 void EngineBase::send_from(uint32_t socket, const Endpoint& to, std::span<const uint8_t> bytes) {
-  FB_CHECK(socket < sockets_.size());
+  FB_CHECK(socket < socket_count_);
   if (queue_.append(socket, to, bytes)) return;
   flush();
   if (!queue_.append(socket, to, bytes)) counters_.send_dropped.add(1);

@@ -73,6 +73,7 @@ class EngineBase : public UdpEngine {
   }
 
   const std::vector<UdpSocket> sockets_;
+  const size_t socket_count_ = sockets_.size();  // asked for each datagram
   FileDescriptor event_;
   Counters counters_;
   SendQueue queue_;
