@@ -47,7 +47,6 @@ class EpollBackend final : public EngineBase {
   std::unique_ptr<uint8_t[]> storage_;
   std::vector<Buffer> buffers_;
   std::vector<mmsghdr> received_;
-  size_t used_;  // of received_, whose lengths must be set before the next receive
   std::vector<epoll_event> events_;
   std::vector<uint32_t> ready_;  // sockets, of the last wait
   size_t ready_count_ = 0;
@@ -59,7 +58,6 @@ EpollBackend::EpollBackend(std::vector<UdpSocket> sockets, FileDescriptor event,
       epoll_(std::move(epoll)),
       buffers_(batch()),
       received_(batch()),
-      used_(batch()),
       events_(std::min(sockets_.size(), batch()) + 1),
       ready_(events_.size()) {
   const size_t bytes = receive_buffer_bytes(sockets_.front(), seam);
@@ -68,9 +66,11 @@ EpollBackend::EpollBackend(std::vector<UdpSocket> sockets, FileDescriptor event,
     Buffer& buffer = buffers_[i];
     buffer.payload = {storage_.get() + i * bytes, bytes};
     received_[i].msg_hdr = {.msg_name = &buffer.name,
+                            .msg_namelen = sizeof(buffer.name),
                             .msg_iov = &buffer.payload,
                             .msg_iovlen = 1,
-                            .msg_control = buffer.control.data()};
+                            .msg_control = buffer.control.data(),
+                            .msg_controllen = buffer.control.size()};
   }
 }
 
@@ -98,17 +98,11 @@ Instant EpollBackend::poll(Instant until, DatagramHandler& handler) {
 }
 
 size_t EpollBackend::receive(uint32_t socket, size_t most) {
-  // What the kernel has written over since the last time.
-  for (mmsghdr& used : std::span(received_).first(used_)) {
-    used.msg_hdr.msg_namelen = sizeof(Buffer::name);
-    used.msg_hdr.msg_controllen = sizeof(Buffer::control);
-  }
-  used_ = 0;
   const int fd = sockets_[socket].fd.get();
   counters_.system_calls.add(1);
   const int count =
       ::recvmmsg(fd, received_.data(), static_cast<unsigned>(most), MSG_DONTWAIT, nullptr);
-  if (count > 0) return used_ = static_cast<size_t>(count);
+  if (count > 0) return static_cast<size_t>(count);
   if (count < 0 && errno != EAGAIN && errno != EINTR) {
     ++receive_errors_;
     drain_error_queue(fd);
@@ -169,7 +163,7 @@ bool EpollBackend::take_turns(Instant now, DatagramHandler& handler) {
 void EpollBackend::deliver_all(Instant now, uint32_t socket, size_t count,
                                DatagramHandler& handler) {
   for (size_t i = 0; i < count; ++i) {
-    const msghdr& header = received_[i].msg_hdr;
+    msghdr& header = received_[i].msg_hdr;
     const Buffer& buffer = buffers_[i];
     const size_t length = std::min<size_t>(received_[i].msg_len, buffer.payload.iov_len);
     deliver(now,
@@ -179,6 +173,9 @@ void EpollBackend::deliver_all(Instant now, uint32_t socket, size_t count,
              .payload = {static_cast<const uint8_t*>(buffer.payload.iov_base), length},
              .flags = header.msg_flags},
             handler);
+    // The kernel has written over them.
+    header.msg_namelen = sizeof(buffer.name);
+    header.msg_controllen = buffer.control.size();
   }
 }
 

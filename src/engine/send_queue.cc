@@ -73,11 +73,13 @@ bool SendQueue::begin(uint32_t socket, const Endpoint& to, std::span<const uint8
 
 void SendQueue::prepare() {
   messages_.clear();
+  round_ = {.trains = size()};
   const int family = sockets_.front().reaches_v6 ? AF_INET6 : AF_INET;
   std::span<iovec> room = pieces_;
   for (const Train& train : trains_.trains()) {
     Slot& slot = slots_[messages_.size()];
-    slot.refused = false;
+    round_.datagrams += train.segments;
+    round_.bytes += train.bytes;
     // Written where it stays, as in Coalescer::begin().
     msghdr& header = messages_.emplace_back().msg_hdr;
     header.msg_namelen = to_sockaddr(train.to, family, slot.name);
@@ -131,7 +133,9 @@ int SendQueue::injected_fault(size_t index) const {
 void SendQueue::refused(size_t index, int error) {
   FB_CHECK(index < messages_.size());
   const Train& train = trains_.trains()[index];
-  slots_[index].refused = true;
+  --round_.trains;
+  round_.datagrams -= train.segments;
+  round_.bytes -= train.bytes;
   if (train.segments > 1 && refuses_trains(error)) {
     send_singles(index, error);
     return;
@@ -139,24 +143,14 @@ void SendQueue::refused(size_t index, int error) {
   // Other errors may be a late ICMP answer to an earlier datagram, so each gets a second try.
   const int socket = sockets_[train.socket].fd.get();
   if (hand_over_patiently(socket, messages_[index].msg_hdr, train.segments, error) == 0) {
-    count_sent(1, train.segments, train.bytes);
+    count_sent({1, train.segments, train.bytes});
   } else {
     counters_.send_dropped.add(train.segments);
   }
 }
 
 void SendQueue::finish() {
-  size_t trains = 0;
-  size_t datagrams = 0;
-  size_t bytes = 0;
-  for (size_t i = 0; i < messages_.size(); ++i) {
-    if (slots_[i].refused) continue;
-    const Train& train = trains_.trains()[i];
-    ++trains;
-    datagrams += train.segments;
-    bytes += train.bytes;
-  }
-  count_sent(trains, datagrams, bytes);
+  count_sent(round_);
   messages_.clear();
   trains_.clear();
   congested_ = false;
@@ -210,7 +204,7 @@ void SendQueue::send_singles(size_t index, int error) {
       if (result != 0) result = hand_over_patiently(socket, single, 1, result);
       if (result == 0) {
         any = true;
-        count_sent(1, 1, segment.iov_len);
+        count_sent({1, 1, segment.iov_len});
       } else {
         counters_.send_dropped.add(1);
       }
@@ -224,10 +218,10 @@ void SendQueue::send_singles(size_t index, int error) {
   memory_.remember(train.to.address, train.segment_bytes, error);
 }
 
-void SendQueue::count_sent(size_t trains, size_t datagrams, size_t bytes) {
-  counters_.trains_sent.add(trains);
-  counters_.datagrams_sent.add(datagrams);
-  counters_.bytes_sent.add(bytes);
+void SendQueue::count_sent(const Amount& amount) {
+  counters_.trains_sent.add(amount.trains);
+  counters_.datagrams_sent.add(amount.datagrams);
+  counters_.bytes_sent.add(amount.bytes);
 }
 
 }  // namespace fb::engine

@@ -84,7 +84,11 @@ class SendQueue {
   struct Slot {
     sockaddr_in6 name;
     alignas(cmsghdr) SegmentControl control;
-    bool refused;
+  };
+  struct Amount {
+    size_t trains = 0;
+    size_t datagrams = 0;
+    size_t bytes = 0;
   };
 
   bool begin(uint32_t socket, const Endpoint& to, std::span<const uint8_t> bytes);
@@ -95,7 +99,7 @@ class SendQueue {
   // Tries again while the socket's buffer is full, for a bounded time.
   int hand_over_patiently(int socket, const msghdr& message, size_t segments, int error);
   void send_singles(size_t index, int error);
-  void count_sent(size_t trains, size_t datagrams, size_t bytes);
+  void count_sent(const Amount& amount);
 
   const std::span<const UdpSocket> sockets_;
   const bool sends_trains_;
@@ -106,6 +110,7 @@ class SendQueue {
   std::vector<Slot> slots_;  // beside messages_, which point into it
   std::vector<iovec> pieces_;
   std::vector<mmsghdr> messages_;
+  Amount round_;            // in messages_, without those that were refused
   bool congested_ = false;  // this round found the buffer full to the end of our patience
 };
 
