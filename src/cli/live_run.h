@@ -1,5 +1,5 @@
-// A scenario in real time: the crowd on several threads, each with one socket or with many, against a
-// seeder of our own on a further thread, or against somebody else's. Access lines and the network
+// A scenario in real time: the crowd on several threads, each with one socket or with many, against
+// a seeder of our own on a further thread, or against somebody else's. Access lines and the network
 // between them are emulated before a datagram meets the kernel, as in virtual time.
 #pragma once
 

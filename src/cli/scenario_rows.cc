@@ -288,9 +288,9 @@ void add_run(SettingTable& t, ScenarioConfig& c) {
     threads.maximum = 1024;
     t.add(std::move(threads));
     Setting sockets = make("run.sockets", &c.sockets,
-                           "Of fbload run: how many sockets each thread has. Its visitors take them "
-                           "in turn, so that with as many as are there at a time each has an "
-                           "address of its own. 1: they share one.");
+                           "Of fbload run: how many sockets each thread has. Its visitors take "
+                           "them in turn, so that with as many as are there at a time each has "
+                           "an address of its own. 1: they share one.");
     sockets.flag = "sockets";
     sockets.commands = {"run"};
     sockets.minimum = 1;
