@@ -37,7 +37,7 @@ class EpollBackend final : public EngineBase {
   // Makes ready_ the sockets that have something; true when wake() was called.
   bool wait(Duration time);
   int wait_system(Duration time);
-  // One turn for each of ready_; true when something was delivered.
+  // One turn for each of ready_, of which there are some; true when something was delivered.
   bool take_turns(Instant now, DatagramHandler& handler);
   void deliver_all(Instant now, uint32_t socket, size_t count, DatagramHandler& handler);
 
@@ -78,22 +78,24 @@ Instant EpollBackend::poll(Instant until, DatagramHandler& handler) {
   check_thread();
   flush();
   receive_errors_ = 0;
-  for (Instant now;;) {
+  const bool many = sockets_.size() > 1;
+  for (;;) {
     // A lone socket is looked at first: under load that spares the wait.
-    const size_t count = sockets_.size() == 1 ? receive(0, batch()) : 0;
-    now = monotonic_now();
+    const size_t count = many ? 0 : receive(0, batch());
+    const Instant before = monotonic_now();
     if (count > 0) {
-      deliver_all(now, 0, count, handler);
-      return now;
+      deliver_all(before, 0, count, handler);
+      return before;
     }
-    if (receive_errors_ >= kReceiveErrorsMax) return now;
+    if (receive_errors_ >= kReceiveErrorsMax) return before;
     // Also without time to wait: a pending wake must be consumed.
-    const Duration time = now < until ? std::min(until - now, kWaitMax) : Duration{};
+    const Duration time = before < until ? std::min(until - before, kWaitMax) : Duration{};
     const bool woken = wait(time);
-    const bool due = now >= until;
-    now = monotonic_now();
-    const bool delivered = sockets_.size() > 1 && take_turns(now, handler);
-    if (woken || due || delivered) return now;
+    if (many && ready_count_ > 0) {
+      const Instant now = monotonic_now();
+      if (take_turns(now, handler)) return now;
+    }
+    if (woken || before >= until) return monotonic_now();
   }
 }
 
@@ -150,7 +152,7 @@ int EpollBackend::wait_system(Duration time) {
 // in one of the next.
 bool EpollBackend::take_turns(Instant now, DatagramHandler& handler) {
   bool delivered = false;
-  const size_t share = ready_count_ > 0 ? std::max<size_t>(1, batch() / ready_count_) : 0;
+  const size_t share = std::max<size_t>(1, batch() / ready_count_);
   for (size_t i = 0; i < ready_count_; ++i) {
     const size_t count = receive(ready_[i], share);
     if (count == 0) continue;

@@ -124,7 +124,7 @@ void UringBackend::arm() {
   for (size_t i = std::min(unarmed(), ring_->buffers_left()); i > 0; --i) {
     if (!arm_next(hungry_.empty() ? fed_ : hungry_)) break;
   }
-  if (!wake_armed_) wake_armed_ = ring_->arm_wake();
+  if (!wake_armed_) wake_armed_ = ring_->arm_wake() || (submit_all() && ring_->arm_wake());
 }
 
 bool UringBackend::arm_next(Circle<uint32_t>& sockets) {
