@@ -123,7 +123,8 @@ std::optional<SeedServer::Failure> SeedServer::start_shards(
                                    .shard = shard};
   };
   content::SiteSource& source = *site;
-  shard_ = std::make_unique<SeedShard>(std::move(*engine), std::move(site), node_options(0), *post_);
+  shard_ =
+      std::make_unique<SeedShard>(std::move(*engine), std::move(site), node_options(0), *post_);
   for (uint32_t i = 1; i < count; ++i) {
     threads_.push_back(std::make_unique<SeedThread>(
         SeedThread::Options{.engine = options,
@@ -295,17 +296,17 @@ void SeedServer::write_stats(Instant now) const {
   const content::SiteSource& source = shard_->site();
   const auto& site = source.site_version_stats();
   const SeedShard::Counters now_counted = counters();
-  const auto written = write_file_atomically(
-      config().stats_json, to_json(SeedReport{.link = link_.to_string(),
-                                              .io = std::string(to_string(shard_->engine().backend())),
-                                              .uptime = now - started_,
-                                              .threads = post_->count(),
-                                              .letters_lost = post_->lost(),
-                                              .site_version = source.root().version,
-                                              .site_files = site.files,
-                                              .site_bytes = site.bytes,
-                                              .node = now_counted.node,
-                                              .engine = now_counted.engine}));
+  const SeedReport report{.link = link_.to_string(),
+                          .io = std::string(to_string(shard_->engine().backend())),
+                          .uptime = now - started_,
+                          .threads = post_->count(),
+                          .letters_lost = post_->lost(),
+                          .site_version = source.root().version,
+                          .site_files = site.files,
+                          .site_bytes = site.bytes,
+                          .node = now_counted.node,
+                          .engine = now_counted.engine};
+  const auto written = write_file_atomically(config().stats_json, to_json(report));
   const std::string error = written ? std::string() : written.error();
   // Once is enough.
   if (!error.empty() && error != write_error_) log_error(error);

@@ -192,6 +192,8 @@ inline uint64_t Geometry::repair_offset(uint32_t id) const {
   return uint64_t{id - chunk_count()} * chunk_size;
 }
 
-inline uint64_t Geometry::repair_length() const { return (coded_count() - chunk_count()) * chunk_size; }
+inline uint64_t Geometry::repair_length() const {
+  return (coded_count() - chunk_count()) * chunk_size;
+}
 
 }  // namespace fb::content

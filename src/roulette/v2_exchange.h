@@ -61,7 +61,8 @@ class V2Exchange final : public Exchange {
     [[nodiscard]] uint32_t needed() const {
       if (done) return 0;
       const uint32_t here = held.count();
-      return sources > here ? sources - here : 1;  // all there, and not right: the digests will tell
+      // All there, and not right: the digests will tell.
+      return sources > here ? sources - here : 1;
     }
   };
   struct Object {

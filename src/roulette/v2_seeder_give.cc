@@ -156,8 +156,9 @@ SentSoFar V2Seeder::sent_so_far() const {
 // A swarm has begun from nothing and has not got the object once: nobody can finish before it has.
 bool V2Seeder::is_cold() const {
   const content::Geometry* latest = fresh_.latest();
-  return latest != nullptr && visitors_.size() > kSwarmSmall &&
-         (shards_.chunks_sent() - sent_when_empty_.chunks) * 10 < uint64_t{latest->chunk_count()} * 13;
+  if (latest == nullptr || visitors_.size() <= kSwarmSmall) return false;
+  const uint64_t sent = shards_.chunks_sent() - sent_when_empty_.chunks;
+  return sent * 10 < uint64_t{latest->chunk_count()} * 13;
 }
 
 // Chunks have had less of the line than all else.

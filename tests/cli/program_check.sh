@@ -4,6 +4,7 @@
 set -euo pipefail
 
 flashback=$(realpath -- "$1")
+documents=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/../../docs" && pwd)
 here=$(mktemp -d)
 pids=()
 failures=0
@@ -363,6 +364,16 @@ until_true test -s link
 grep -q '"message":"made a new key' seed.log || fail 'the new key is not told'
 kill -INT "$seed"
 wait "$seed" || fail 'SIGINT is a clean end'
+
+# --- the tracepoints are those that are documented
+readelf -n "$flashback" >out 2>err || fail 'readelf cannot read the program'
+if grep -q 'Provider: flashback' out; then
+  diff <(awk '/Provider: flashback/ { getline; print $2 }' out | sort -u) \
+    <(sed -n '/^## Tracepoints/,/^## /s/^| `\([a-z_]*\)`.*/\1/p' "$documents/measuring.md" | sort -u) \
+    >err || fail 'tracepoints and docs/measuring.md differ'
+else
+  echo 'skipped: the program was built without tracepoints (systemtap-sdt-dev)'
+fi
 
 ((failures == 0)) || { echo "$failures failures"; exit 1; }
 echo 'all is well'
