@@ -6,8 +6,8 @@
 // second chance), so that a hit writes nothing but, once a round of the hand, one flag.
 //
 // Thread safety: every thread has a Reader of its own and may call all of it at any time; a Reader
-// is for one thread at a time. bytes() may be called by any thread, and so may entries() while all
-// Readers live. No call waits for another thread.
+// is for one thread at a time. bytes() and entries() may be called by any thread. No call waits for
+// another thread.
 //   - What get() or put() returned stays where it is until the next call of the same Reader. That
 //     may be never: a thread that sleeps keeps one entry from being freed and holds up nothing.
 //   - Of threads that put() the same key at the same time at most one entry is kept. The others get
@@ -150,7 +150,7 @@ class BasicSharedCache<Atomic, kWays>::Reader {
 
   std::shared_ptr<BasicSharedCache> cache_;
   Hazard* hazard_ = nullptr;
-  Entry* held_ = nullptr;  // what hazard_ says, once it was seen in its place after that was said
+  Entry* held_ = nullptr;  // what hazard_ says and protects; between calls it is never freed
 };
 
 using SharedCache = BasicSharedCache<std::atomic>;

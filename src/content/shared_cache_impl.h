@@ -174,11 +174,9 @@ std::optional<std::span<const uint8_t>> BasicSharedCache<Atomic, kWays>::Reader:
     cache_->unreserve(cost);
     return {};
   }
-  auto* const entry =
-      new Entry{.file = file, .number = number, .bytes = std::exchange(bytes, {})};
+  auto* const entry = new Entry{.file = file, .number = number, .bytes = std::exchange(bytes, {})};
   // Held before anybody can find it, and so drop it.
   hold(entry);
-  held_ = entry;
   // Publishes the entry and that it is held.
   place->entry.store(entry, std::memory_order_release);
   return entry->bytes;
@@ -210,16 +208,16 @@ typename BasicSharedCache<Atomic, kWays>::Entry* BasicSharedCache<Atomic, kWays>
     const Place& place) {
   // Relaxed: it is looked at again before it is used.
   Entry* entry = place.entry.load(std::memory_order_relaxed);
-  // What is held already has not been freed since, so it is the same.
+  // What is held already has not been freed since, so it is the same. What is held only now has to
+  // be in its place still: who takes it out from then on sees that it is held.
   while (entry != held_) {
-    held_ = nullptr;
-    if (entry == nullptr) break;
+    if (entry == nullptr) {
+      held_ = nullptr;
+      break;
+    }
     hold(entry);
-    // Still in its place after it was said to be held: who takes it out now will see that. Acquires
-    // the entry.
-    Entry* const again = place.entry.load(std::memory_order_seq_cst);
-    if (again == entry) held_ = entry;
-    entry = again;
+    // Acquires the entry.
+    entry = place.entry.load(std::memory_order_seq_cst);
   }
   return entry;
 }
@@ -229,6 +227,7 @@ typename BasicSharedCache<Atomic, kWays>::Entry* BasicSharedCache<Atomic, kWays>
 template <template <typename> class Atomic, size_t kWays>
 void BasicSharedCache<Atomic, kWays>::Reader::hold(Entry* entry) {
   hazard_->entry.store(entry, std::memory_order_seq_cst);
+  held_ = entry;
 }
 
 // Takes `cost` out of the bound, dropping what is unused where there is no room. Two rounds of the

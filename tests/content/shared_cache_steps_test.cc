@@ -1,5 +1,7 @@
 // The shared cache in every order in which two or three threads can meet at its atomic steps, with
 // sets of two places. Each of those steps, made two, left out or done in another order, fails here.
+// Memory is sequentially consistent in these; the thread sanitizer, over shared_cache_threads_test,
+// finds what does not acquire or release.
 #include <algorithm>
 #include <memory>
 #include <string>
@@ -44,12 +46,17 @@ class Trial {
 
   std::vector<std::function<void()>> begin() {
     threads_.clear();
+    first_ = {};
     // One set, however many entries there is room for.
     cache_ = std::make_shared<SteppedCache>(room_ * kCost, room_ * kCost);
     threads_.resize(programs_.size());
-    for (Thread& thread : threads_) thread.reader = reader();
-    for (const uint32_t key : before_) step(threads_[0], "+" + std::to_string(key));
-    step(threads_[0], "-");
+    for (size_t i = 0; i < programs_.size(); ++i) {
+      if (programs_[i].front() != "n") threads_[i].reader = reader();
+    }
+    // Its record stays taken, so that new Readers need new ones.
+    first_.reader = reader();
+    for (const uint32_t key : before_) step(first_, "+" + std::to_string(key));
+    step(first_, "-");
     std::vector<std::function<void()>> out;
     for (size_t i = 0; i < programs_.size(); ++i) {
       out.emplace_back([this, i] {
@@ -106,6 +113,7 @@ class Trial {
     REQUIRE(cache_->bytes() / kCost - found <= threads_.size());
     // With nobody about, all room can be had.
     threads_.clear();
+    first_ = {};
     Bytes all(cache_->bytes_max() - kCacheEntryOverhead, 0);
     REQUIRE(other.put(FileId{2}, 0, all).has_value());
     REQUIRE(cache_->entries() == 1);
@@ -116,6 +124,7 @@ class Trial {
   std::vector<uint32_t> before_;
   std::vector<Program> programs_;
   std::shared_ptr<SteppedCache> cache_;
+  Thread first_;
   std::vector<Thread> threads_;
   bool good_ = true;
 };
@@ -147,8 +156,8 @@ TEST_CASE("shared cache: two threads in the orders with some switches") {
        {2, {1, 2}, {{"+3"}, {"+4"}}},
        {4, {1, 2}, {{"+3"}, {"?1"}}},  // the set is full, the bytes are not
        {4, {1, 2}, {{"+3"}, {"+3"}}},
-       {1, {1}, {{"n", "?1"}, {"+2"}}},  // a Reader that comes meanwhile
-       {1, {1}, {{"n", "?1"}, {"n", "+2"}}}},
+       {1, {1}, {{"?1", "n", "?1"}, {"n", "+2"}}},  // a Reader that comes meanwhile
+       {1, {1}, {{"n", "+2"}, {"n", "?1"}}}},
       2);
 }
 
