@@ -15,7 +15,7 @@
 // Invariants:
 //   1. bytes() is never more than bytes_max. An entry counts from before it is made until after it
 //      is freed, so this bounds the memory, retired entries and all. Beside it there are the table,
-//      bytes_max / 32 at most with kBytesAPlace, and a cache line a Reader.
+//      bytes_max / 32 at most with kBytesAPlace, and two cache lines a Reader.
 //   2. an entry never changes but for its flag, and is in one place once;
 //   3. a place's tag is 0 while it is free. Who changes it from 0 to a key's hash may put an entry
 //      there; who takes the entry out changes it back. So an entry's tag is the hash of its key;

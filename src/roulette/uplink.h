@@ -32,7 +32,7 @@ class Uplink {
                                            std::memory_order_relaxed)) {
     }
   }
-  // Not while others send: what they add meanwhile may be forgotten.
+  // What others add at the same moment may be forgotten.
   void set_rate(Instant now, BitRate rate) {
     rate_.store(rate.bits_per_second, std::memory_order_relaxed);
     free_at_.store(std::min(free_at(), now + milliseconds(100)).ns, std::memory_order_relaxed);
