@@ -40,7 +40,7 @@ function draw(graph) {
       .attr('class', node => d3.greatest(Object.entries(node.data.kinds), d => d[1])?.[0] ?? 'rest')
       .text(node => node.data.name)
       .attr('title', node => `${node.data.name}: ${share(node.value / root.value)}`)
-      .on('click', (event, node) => show(node));
+      .on('click', node => show(node));
   };
   show(root);
 }

@@ -10,6 +10,7 @@
 
 #include "cli/commands.h"
 #include "cli/log.h"
+#include "cli/peer_start.h"
 #include "cli/seed_config.h"
 #include "cli/seed_server.h"
 #include "cli/service_notify.h"
@@ -102,6 +103,7 @@ ExitCode serve(const Arguments& arguments) {
     log_info(fmt::format("made a new key for this site: \"{}\"; keep it, or the link changes",
                          key->path));
   }
+  raise_descriptor_limit();
   Receiver receiver;
   const SignalWatch signals([&](int signal) { receiver.on_signal(signal); });
   auto server = SeedServer::open(std::move(settings), *key,

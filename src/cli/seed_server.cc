@@ -99,7 +99,10 @@ std::expected<std::unique_ptr<SeedServer>, SeedServer::Failure> SeedServer::open
 SeedServer::SeedServer(std::unique_ptr<SeedSettings> settings, Reload reload)
     : settings_(std::move(settings)), reload_(std::move(reload)) {}
 
-SeedServer::~SeedServer() = default;
+SeedServer::~SeedServer() {
+  // They wake each other, so none goes before all have ended.
+  for (const auto& thread : threads_) thread->stop();
+}
 
 std::optional<SeedServer::Failure> SeedServer::start_shards(
     std::unique_ptr<content::SiteSource> site) {

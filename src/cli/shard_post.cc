@@ -79,15 +79,22 @@ void ShardPost::deliver(Instant now, uint32_t shard, roulette::SeederNode& node)
   if (boxes_.empty()) return;
   Box& box = *boxes_[shard];
   if (!box.woken.exchange(false, std::memory_order_acq_rel)) return;
+  // Some at a time: writers may be quicker than this, and the socket has its turn, too.
   NewsLetter news;
-  while (box.news.pop(news)) {
+  size_t left = kNewsMax;
+  while (left > 0 && box.news.pop(news)) {
+    --left;
     node.hear(now, {news.here, news.endpoint, news.name, news.token_out, news.join_token,
                     std::string_view(news.path.data(), news.path_length)});
   }
   DatagramLetter datagram;
-  while (box.datagrams.pop(datagram)) {
+  size_t datagrams_left = kDatagramsMax;
+  while (datagrams_left > 0 && box.datagrams.pop(datagram)) {
+    --datagrams_left;
     node.receive(now, datagram.from, std::span(datagram.bytes).first(datagram.length));
   }
+  const bool more = left == 0 || datagrams_left == 0;
+  if (more && !box.woken.exchange(true, std::memory_order_acq_rel)) wake_(shard);
 }
 
 }  // namespace fb::cli

@@ -91,7 +91,7 @@ Instant UringBackend::poll(Instant until, DatagramHandler& handler) {
     queue_sends();
     const Instant before = monotonic_now();
     const size_t held = waiting_.size();
-    const bool wait = held == 0 && before < until;
+    const bool wait = held == 0 && !woken_ && before < until;  // flush() may have reaped a wake
     const unsigned asked = wait && until - before > BatchWait::kBound ? batch_wait_.gather() : 1;
     const Duration limit =
         asked > 1 ? BatchWait::kBound : (unarmed() > 0 ? kUnarmedWait : kWaitMax);

@@ -1,9 +1,11 @@
 // Which chunk of an object a seeder gives away next when it may choose: each once, in random order,
 // and then anew, so that the swarm gets as many different ones as possible. Source chunks come
-// first: they need neither coding here nor decoding there.
+// first: they need neither coding here nor decoding there. What else is given is not known here, so
+// of several shards each gives all, beginning at another place.
 // One thread at a time.
 #pragma once
 
+#include <algorithm>
 #include <optional>
 #include <span>
 #include <utility>
@@ -69,16 +71,15 @@ class FreshChunks {
     for (uint64_t id = 0; id < count; ++id) round.order[id] = static_cast<uint32_t>(id);
     Rng rng(seed_ ^ static_cast<uint64_t>(file));
     const std::span order(round.order);
-    shuffle(order.first(geometry->chunk_count()), rng);
-    shuffle(order.subspan(geometry->chunk_count()), rng);
-    round.next = uint64_t{geometry->chunk_count()} * part_ / parts_;
-    return &round;
-  }
-
-  static void shuffle(std::span<uint32_t> ids, Rng& rng) {
-    for (size_t i = 0; i + 1 < ids.size(); ++i) {
-      std::swap(ids[i], ids[i + rng.below(ids.size() - i)]);
+    for (const auto kind : {order.first(geometry->chunk_count()),
+                            order.subspan(geometry->chunk_count())}) {
+      for (size_t i = 0; i + 1 < kind.size(); ++i) {
+        std::swap(kind[i], kind[i + rng.below(kind.size() - i)]);
+      }
+      const auto begins = kind.size() * part_ / parts_;
+      std::rotate(kind.begin(), kind.begin() + static_cast<ptrdiff_t>(begins), kind.end());
     }
+    return &round;
   }
 
   content::SiteCatalog& catalog_;

@@ -17,6 +17,7 @@
 #include <cstdint>
 #include <span>
 #include <string_view>
+#include <type_traits>
 
 #include "base/check.h"
 #include "base/endpoint.h"
@@ -28,7 +29,7 @@ namespace fb::roulette {
 
 // Of a visitor that another shard lists.
 struct ShardNews {
-  bool here = true;            // or it has gone; then endpoint and name are all that is said
+  bool here = true;            // or it has gone; then the path is not said
   Endpoint endpoint;
   wire::Token name = 0;
   wire::Token token_out = 0;   // as in Visitor
@@ -54,7 +55,7 @@ class SeederShards {
   // What waits for the line at a shard: the others send nothing that is less urgent meanwhile.
   enum class Waiting : uint8_t { kNothing, kChunks, kAnswers };
   void set_waiting(uint32_t shard, Waiting most) {
-    waiting_[shard].store(most, std::memory_order_relaxed);
+    set(waiting_[shard], most);
   }
   [[nodiscard]] Waiting waiting_at_others(uint32_t shard) const {
     Waiting out = Waiting::kNothing;
@@ -72,13 +73,15 @@ class SeederShards {
                                           std::memory_order_relaxed)) {
     }
   }
-  // JOINs that came to a shard within a second.
+  // JOINs that came to a shard within a second, and those that wait there.
   void set_joins(Instant now, uint32_t shard, uint32_t joins) {
-    joins_[shard].store(uint64_t{stamp(now)} << 32 | joins, std::memory_order_relaxed);
+    set(joins_[shard], uint64_t{stamp(now)} << 32 | joins);
   }
+  void set_joins_waiting(uint32_t shard, uint32_t joins) { set(joins_waiting_[shard], joins); }
   [[nodiscard]] uint32_t joins_of_others(Instant now, uint32_t shard) const {
     uint32_t out = 0;
     for (uint32_t i = 0; i < count_; ++i) {
+      if (i != shard) out += joins_waiting_[i].load(std::memory_order_relaxed);
       const uint64_t said = joins_[i].load(std::memory_order_relaxed);
       // Their clock may be ahead of ours.
       const auto age = static_cast<int32_t>(stamp(now) - static_cast<uint32_t>(said >> 32));
@@ -90,7 +93,10 @@ class SeederShards {
   [[nodiscard]] uint64_t chunks_sent() const { return chunks_.load(std::memory_order_relaxed); }
   // One of them has seen that somebody pollutes; newcomers to all are warned until then.
   void set_polluted_until(Instant until) {
-    polluted_until_.store(until.ns, std::memory_order_relaxed);
+    int64_t before = polluted_until_.load(std::memory_order_relaxed);
+    while (before < until.ns && !polluted_until_.compare_exchange_weak(
+                                    before, until.ns, std::memory_order_relaxed)) {
+    }
   }
   [[nodiscard]] bool polluted(Instant now) const {
     return now.ns < polluted_until_.load(std::memory_order_relaxed);
@@ -110,6 +116,13 @@ class SeederShards {
 
  private:
   static constexpr int32_t kJoinsHold = 1000;
+  // Not written when it is that already: the others have it in their caches.
+  template <typename Value>
+  static void set(std::atomic<Value>& where, std::type_identity_t<Value> value) {
+    if (where.load(std::memory_order_relaxed) != value) {
+      where.store(value, std::memory_order_relaxed);
+    }
+  }
   // Milliseconds, modulo 2^32.
   [[nodiscard]] static uint32_t stamp(Instant now) {
     return static_cast<uint32_t>(now.ns / 1'000'000);
@@ -119,6 +132,7 @@ class SeederShards {
   const uint64_t order_seed_;
   Uplink uplink_;
   std::array<std::atomic<uint64_t>, kShardsMax> joins_{};
+  std::array<std::atomic<uint32_t>, kShardsMax> joins_waiting_{};
   std::array<std::atomic<Waiting>, kShardsMax> waiting_{};
   std::atomic<double> credit_ = 0;
   std::atomic<uint64_t> chunks_ = 0;

@@ -32,7 +32,9 @@ void ShardedSeeder::receive(Instant now, const Endpoint& from, std::span<const u
 }
 
 void ShardedSeeder::advance(Instant now) {
-  for (const auto& node : nodes_) node->advance(now);
+  // Another is first each time, as it is with threads.
+  ++first_;
+  for (uint32_t i = 0; i < count(); ++i) nodes_[(first_ + i) % count()]->advance(now);
   deliver(now);
 }
 

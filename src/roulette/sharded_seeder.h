@@ -51,6 +51,7 @@ class ShardedSeeder final : SeederShards {
 
   std::vector<std::unique_ptr<SeederNode>> nodes_;
   std::deque<Letter> letters_;
+  uint32_t first_ = 0;
 };
 
 }  // namespace fb::roulette

@@ -67,6 +67,8 @@ void V2Seeder::receive(Instant now, const Endpoint& from, std::span<const uint8_
     }
   } else if (const uint32_t whose = SeederShards::shard_of(to);
              whose != shard_ && whose < shards_.count()) {
+    --core_.stats.datagrams_in;  // it counts there
+    core_.stats.bytes_in -= bytes.size();
     shards_.forward(whose, from, bytes);
   } else {
     core_.drop(Drop::kUnknownToken);
@@ -174,15 +176,21 @@ Visitor& V2Seeder::enlist(Instant now, const Admitted& admitted) {
 void V2Seeder::tell(const Visitor& visitor, bool here) {
   if (shards_.count() == 1) return;
   shards_.tell(shard_, {here, visitor.endpoint, visitor.name, visitor.token_out,
-                        visitor.join_token, paths_.text(visitor.path)});
+                        visitor.join_token,
+                        here ? std::string_view(paths_.text(visitor.path)) : std::string_view()});
 }
 
 void V2Seeder::hear(Instant now, const ShardNews& news) {
   Visitor* known = visitors_.find_by_name(news.endpoint, news.name);
-  if (known != nullptr && !known->foreign) return;  // it has come here since
   if (!news.here) {
-    if (known != nullptr) forget_foreign(*known);
+    if (known != nullptr && known->foreign && known->join_token == news.join_token) {
+      forget_foreign(*known);
+    }
     return;
+  }
+  if (known != nullptr && !known->foreign) {  // it has moved to where the other's visitors come from
+    visitors_.remove(*known);
+    known = nullptr;
   }
   if (known == nullptr) {
     if (visitors_.size() >= seeder_.neighbours_max) return;
@@ -395,11 +403,11 @@ void V2Seeder::forget_old(Instant now) {
     gone.push_back(id);
     return true;
   });
-  // Of a foreign one nothing is heard but that it has gone.
+  // Of a foreign one nothing is heard but that it has gone; and that may get lost.
   foreign_.erase_if([&](VisitorId id) {
     const Visitor* one = visitors_.find(id);
     if (one == nullptr) return true;
-    if (now - one->born <= std::max(stays, seconds(2))) return false;
+    if (now - one->born <= kListedMax) return false;
     --foreign_count_;
     gone.push_back(id);
     return true;

@@ -110,6 +110,9 @@ class V2Seeder final : public SeederProfile {
   [[nodiscard]] Share share_of(const WaitingJoin& newcomer, double rate);
   void serve(Instant now);
   [[nodiscard]] SeederShards::Waiting waiting() const;
+  void take_turn(Instant now, uint64_t bytes);
+  void give_turn(Instant now, Duration how_long);
+  [[nodiscard]] bool is_others_turn(Instant now) const;
   [[nodiscard]] bool any_waiting() const {
     return joins_waiting() > 0 || chunks_waiting() > 0 || !manifests_.empty();
   }
@@ -223,7 +226,9 @@ class V2Seeder final : public SeederProfile {
   double referral_tokens_ = 0;
   Instant referral_tokens_at_{};
   Instant next_idle_ = Instant::never();
+  Duration turn_{};  // that the line was ours while others waited
   Instant yielded_until_{};
+  SeederShards::Waiting yielded_{};  // what waited then
   Instant next_sweep_ = Instant::never();
 };
 

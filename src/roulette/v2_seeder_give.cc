@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 #include "base/probe.h"
 
@@ -19,7 +20,8 @@ constexpr size_t kQueueMax = 1024;
 constexpr double kPieceBytes = 1100;  // about, on the line
 constexpr size_t kGrantMax = 255;
 constexpr Duration kIdle = milliseconds(20);
-constexpr Duration kYield = microseconds(200);  // to another shard, and it is looked again
+constexpr Duration kYield = microseconds(200);  // to what is more urgent, and it is looked again
+constexpr Duration kTurn = milliseconds(1);     // of the line, at least
 constexpr Duration kInjectGap = milliseconds(60);  // between two unasked chunks to one peer
 // Of what else is sent, goes to manifests that wait.
 constexpr double kManifestShareOfJoins = 0.15;
@@ -170,22 +172,45 @@ bool V2Seeder::owes_chunks() const {
 
 void V2Seeder::serve(Instant now) {
   if (visitors_.size() < kSwarmNone) sent_when_empty_ = sent_so_far();
-  while (uplink_.ready(now)) {
+  while (uplink_.ready(now) && !is_others_turn(now)) {
+    const uint64_t before = core_.accepted_bytes();
     if (manifest_is_next()) {
       send_manifest(now);
-      continue;
+    } else {
+      const double share = joins_waiting() == 0 ? kManifestShareOfData : kManifestShareOfJoins;
+      if (!serve_one(now)) {
+        if (any_waiting()) give_turn(now, kYield);
+        break;
+      }
+      const auto size = static_cast<double>(core_.accepted_bytes() - before);
+      shards_.add_manifest_credit(size * share, -kManifestDebtMax, kManifestCreditMax);
     }
-    const uint64_t before = core_.accepted_bytes();
-    const double share = joins_waiting() == 0 ? kManifestShareOfData : kManifestShareOfJoins;
-    if (!serve_one(now)) {
-      if (any_waiting()) yielded_until_ = now + kYield;
-      break;
-    }
-    const auto size = static_cast<double>(core_.accepted_bytes() - before);
-    shards_.add_manifest_credit(size * share, -kManifestDebtMax, kManifestCreditMax);
+    take_turn(now, core_.accepted_bytes() - before);
   }
   next_idle_ = visitors_.empty() ? Instant::never() : now + kIdle;
   shards_.set_waiting(shard_, waiting());
+  shards_.set_joins_waiting(shard_, static_cast<uint32_t>(joins_waiting()));
+}
+
+// Where what waits at another shard is as urgent, each has the line for a while; else who looks more
+// often would have it for itself.
+void V2Seeder::take_turn(Instant now, uint64_t bytes) {
+  const auto others = shards_.waiting_at_others(shard_);
+  if (others == SeederShards::Waiting::kNothing || others < waiting()) {
+    turn_ = {};
+    return;
+  }
+  turn_ += uplink_.rate().time_for({bytes});
+  if (turn_ >= kTurn) give_turn(now, std::exchange(turn_, {}));
+}
+
+void V2Seeder::give_turn(Instant now, Duration how_long) {
+  yielded_until_ = now + how_long;
+  yielded_ = waiting();
+}
+
+bool V2Seeder::is_others_turn(Instant now) const {
+  return now < yielded_until_ && waiting() <= yielded_;
 }
 
 SeederShards::Waiting V2Seeder::waiting() const {

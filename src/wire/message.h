@@ -54,7 +54,7 @@ inline constexpr size_t kHoldingsMax = 8;      // further objects in one CONTROL
 inline constexpr size_t kManifestPartSize = 1100;
 inline constexpr size_t kManifestPartsMax = 4;
 
-// The high 24 bits, the prefix, are the same in all tokens of a node; 0 at a seeder.
+// The high 24 bits, the prefix, are the same in all tokens of a node; at a seeder its shard.
 using Token = uint64_t;
 inline constexpr int kPrefixShift = 40;
 // A ticket has 16 zero bits after the prefix; no other token has.
