@@ -188,7 +188,7 @@ void V2Seeder::hear(Instant now, const ShardNews& news) {
     }
     return;
   }
-  if (known != nullptr && !known->foreign) {  // it has moved to where the other's visitors come from
+  if (known != nullptr && !known->foreign) {  // it has moved, and its datagrams come there now
     visitors_.remove(*known);
     known = nullptr;
   }

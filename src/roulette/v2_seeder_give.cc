@@ -192,8 +192,8 @@ void V2Seeder::serve(Instant now) {
   shards_.set_joins_waiting(shard_, static_cast<uint32_t>(joins_waiting()));
 }
 
-// Where what waits at another shard is as urgent, each has the line for a while; else who looks more
-// often would have it for itself.
+// Where what waits at another shard is as urgent, each has the line for a while; else who looks
+// more often would have it for itself.
 void V2Seeder::take_turn(Instant now, uint64_t bytes) {
   const auto others = shards_.waiting_at_others(shard_);
   if (others == SeederShards::Waiting::kNothing || others < waiting()) {
