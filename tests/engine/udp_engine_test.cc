@@ -181,6 +181,21 @@ TEST_CASE("engine: wake before poll, from another thread and from a signal handl
   CHECK(engine->poll(until, collector) >= until);
 }
 
+TEST_CASE("engine: a wake that is there when datagrams are flushed still ends the next poll") {
+  const Kind kind = each_kind();
+  const auto engine = test::open(kind);
+  if (!engine) return;
+  INFO(test::name_of(kind));
+  Collector collector;
+  test::poll_all(*engine, collector);
+  engine->wake();
+  // Its completion may be taken in together with that of this.
+  engine->send({Address::v4(127, 0, 0, 1), 9}, test::pattern(10));
+  engine->flush();
+  const Instant until = soon(20'000);
+  CHECK(engine->poll(until, collector) < until);
+}
+
 TEST_CASE("engine: no wake is lost among many") {
   const Kind kind = each_kind();
   const auto engine = test::open(kind);
