@@ -1,14 +1,10 @@
 // One thread of a seeder: an engine with a socket on the common port, a node, and its view of the
 // site.
 //
-// Thread safety: open() and all below "its thread" on one thread; the others from any thread.
+// Thread safety: all on one thread, that which opened the engine, but for wake().
 #pragma once
 
-#include <atomic>
-#include <expected>
-#include <functional>
 #include <memory>
-#include <mutex>
 
 #include "cli/shard_post.h"
 #include "content/site_source.h"
@@ -25,7 +21,7 @@ class SeedShard final : engine::DatagramHandler, roulette::Transport {
     engine::EngineStats engine;
   };
 
-  // Its thread. `post` is borrowed; the site is this thread's own view of it.
+  // `post` is borrowed; the site is this thread's own view of it.
   SeedShard(std::unique_ptr<engine::UdpEngine> engine, std::unique_ptr<content::SiteSource> site,
             const roulette::SeederOptions& options, ShardPost& post);
   ~SeedShard() override;
