@@ -1,16 +1,17 @@
-// What the threads of one seeder write to each other: bounded queues without a lock
-// (Boost.Lockfree), one pair a thread, from which that thread reads between two polls.
+// What the threads of one seeder write to each other: a bounded queue without a lock from each to
+// each (Boost.Lockfree), which the reader empties between two polls.
 //
-// Thread safety: tell() and forward() from any thread; deliver() of a shard on its thread alone.
+// Thread safety: tell() and forward() on the thread of the shard that writes, deliver() on that of
+// the shard that reads; lost() from any.
 // Memory: all of it when it is made. What does not fit is counted and lost; the protocol stands
 // that (roulette/seeder_shards.h).
 #pragma once
 
-#include <array>
 #include <atomic>
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <span>
 #include <vector>
 
 #include "content/file_record.h"
@@ -27,18 +28,20 @@ class ShardPost final : public roulette::SeederShards {
   ~ShardPost() override;
 
   void tell(uint32_t from, const roulette::ShardNews& news) override;
-  void forward(uint32_t to, const Endpoint& from, std::span<const uint8_t> datagram) override;
-  // All that waits for `shard`, to its node.
+  void forward(uint32_t from, uint32_t to, const Endpoint& sender,
+               std::span<const uint8_t> datagram) override;
+  // What waits for `shard`, to its node.
   void deliver(Instant now, uint32_t shard, roulette::SeederNode& node);
   [[nodiscard]] uint64_t lost() const { return lost_.load(std::memory_order_relaxed); }
 
  private:
   struct Box;
+  struct Letter;
 
-  void written(uint32_t to, bool fits);
+  void write(uint32_t from, uint32_t to, const Letter& letter);
 
   std::function<void(uint32_t)> wake_;
-  std::vector<std::unique_ptr<Box>> boxes_;
+  std::vector<std::unique_ptr<Box>> boxes_;  // of each reader
   std::atomic<uint64_t> lost_ = 0;
 };
 

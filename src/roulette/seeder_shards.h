@@ -6,8 +6,9 @@
 // that gave it another port may come to another shard: its token tells whose it is, and that one
 // gets the datagram.
 //
-// Thread safety: any thread. The counters are relaxed: each is a figure for itself, and one that is
-// a few microseconds old is as good.
+// Thread safety: any thread, but tell() and forward() on that of the shard that writes. The
+// counters are relaxed: each is a figure for itself, and one that is a few microseconds old is as
+// good.
 // Profile v2 only.
 #pragma once
 
@@ -111,7 +112,7 @@ class SeederShards {
   // one that has gone, until it would have gone anyway.
   virtual void tell(uint32_t /*from*/, const ShardNews& /*news*/) {}
   // A datagram that came to the wrong shard. May be lost, as every datagram.
-  virtual void forward(uint32_t /*to*/, const Endpoint& /*from*/,
+  virtual void forward(uint32_t /*from*/, uint32_t /*to*/, const Endpoint& /*sender*/,
                        std::span<const uint8_t> /*datagram*/) {}
 
  private:

@@ -73,8 +73,9 @@ void ShardedSeeder::tell(uint32_t from, const ShardNews& news) {
   }
 }
 
-void ShardedSeeder::forward(uint32_t to, const Endpoint& from, std::span<const uint8_t> datagram) {
-  letters_.push_back({to, {}, {}, from, {datagram.begin(), datagram.end()}});
+void ShardedSeeder::forward(uint32_t /*from*/, uint32_t to, const Endpoint& sender,
+                            std::span<const uint8_t> datagram) {
+  letters_.push_back({to, {}, {}, sender, {datagram.begin(), datagram.end()}});
 }
 
 void ShardedSeeder::deliver(Instant now) {

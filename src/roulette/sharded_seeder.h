@@ -46,7 +46,8 @@ class ShardedSeeder final : SeederShards {
   };
 
   void tell(uint32_t from, const ShardNews& news) override;
-  void forward(uint32_t to, const Endpoint& from, std::span<const uint8_t> datagram) override;
+  void forward(uint32_t from, uint32_t to, const Endpoint& sender,
+               std::span<const uint8_t> datagram) override;
   void deliver(Instant now);
 
   std::vector<std::unique_ptr<SeederNode>> nodes_;

@@ -69,7 +69,7 @@ void V2Seeder::receive(Instant now, const Endpoint& from, std::span<const uint8_
              whose != shard_ && whose < shards_.count()) {
     --core_.stats.datagrams_in;  // it counts there
     core_.stats.bytes_in -= bytes.size();
-    shards_.forward(whose, from, bytes);
+    shards_.forward(shard_, whose, from, bytes);
   } else {
     core_.drop(Drop::kUnknownToken);
   }

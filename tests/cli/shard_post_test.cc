@@ -65,22 +65,23 @@ TEST_CASE("post: news reach all but their writer, and wake each once until it ha
 TEST_CASE("post: a datagram is handed on as it came, and what is too long is lost") {
   ShardPost post(2, v2_config(), 1, [](uint32_t) {});
   Shard reader(post, 1);
-  post.forward(1, host(1), std::vector<uint8_t>{1, 2, 3});
+  post.forward(0, 1, host(1), std::vector<uint8_t>{1, 2, 3});
   post.deliver(kNow, 1, reader.node);
   CHECK(reader.node.stats().datagrams_in == 1);
   CHECK(reader.node.stats().bytes_in == 3);
-  post.forward(1, host(1), std::vector<uint8_t>(1501));
+  post.forward(0, 1, host(1), std::vector<uint8_t>(1501));
   post.deliver(kNow, 1, reader.node);
   CHECK(reader.node.stats().datagrams_in == 1);
   CHECK(post.lost() == 1);
 }
 
 TEST_CASE("post: a reader that does not look costs letters, and no memory") {
-  ShardPost post(2, v2_config(), 1, [](uint32_t) {});
+  int wakes = 0;
+  ShardPost post(2, v2_config(), 1, [&](uint32_t) { ++wakes; });
   Shard reader(post, 1);
-  for (uint32_t i = 0; i < 5000; ++i) post.tell(0, {true, host(i), i + 1, 2, 3, "f"});
-  post.deliver(kNow, 1, reader.node);
-  CHECK(reader.node.footprint().neighbours + post.lost() == 5000);
+  for (uint32_t i = 0; i < 20'000; ++i) post.forward(0, 1, host(i), std::vector<uint8_t>(50));
+  for (; wakes > 0; --wakes) post.deliver(kNow, 1, reader.node);
+  CHECK(reader.node.stats().datagrams_in + post.lost() == 20'000);
   CHECK(post.lost() > 0);
 }
 
@@ -129,11 +130,34 @@ TEST_CASE("post: of much that waits only some is handed over at a time, and the 
   int wakes = 0;
   ShardPost post(2, v2_config(), 1, [&](uint32_t) { ++wakes; });
   Shard shard(post, 1);
-  for (uint32_t i = 0; i < 64; ++i) post.forward(1, host(i), std::vector<uint8_t>{1, 2, 3});
+  for (uint32_t i = 0; i < 2000; ++i) post.forward(0, 1, host(i), std::vector<uint8_t>{1, 2, 3});
   CHECK(wakes == 1);
   post.deliver(kNow, 1, shard.node);
-  CHECK(wakes == 2);  // it may have left some
+  CHECK(wakes == 2);
+  const uint64_t first = shard.node.stats().datagrams_in;
+  CHECK(first > 0);
+  CHECK(first < 2000);
   post.deliver(kNow, 1, shard.node);
   CHECK(wakes == 2);
-  CHECK(shard.node.stats().datagrams_in + post.lost() == 64);
+  CHECK(shard.node.stats().datagrams_in == 2000);
+  CHECK(post.lost() == 0);
+}
+
+TEST_CASE("post: news and datagrams of every length cross the end of the queue whole") {
+  ShardPost post(2, v2_config(), 1, [](uint32_t) {});
+  Shard reader(post, 1);
+  uint64_t datagrams = 0;
+  uint64_t bytes = 0;
+  for (uint32_t i = 0; i < 6000; ++i) {
+    const uint32_t length = i % 1501;
+    post.forward(0, 1, host(i), std::vector<uint8_t>(length, 7));
+    post.tell(0, {true, host(i), i + 1, 2, 3, "f"});
+    post.deliver(kNow, 1, reader.node);
+    ++datagrams;
+    bytes += length;
+  }
+  CHECK(reader.node.stats().datagrams_in == datagrams);
+  CHECK(reader.node.stats().bytes_in == bytes);
+  CHECK(reader.node.footprint().neighbours == 6000);
+  CHECK(post.lost() == 0);
 }
