@@ -168,10 +168,13 @@ bool V2Exchange::to_be_told(const Object& object, const Partner& partner) {
 
 void V2Exchange::advance(Instant now) {
   if (next_tick_ <= now) tick(now);
+  if (std::exchange(stirred_, false)) pull(now);
   give(now);
 }
 
-Instant V2Exchange::next_deadline() const { return std::min(next_tick_, next_give_); }
+Instant V2Exchange::next_deadline() const {
+  return stirred_ ? Instant{} : std::min(next_tick_, next_give_);
+}
 
 void V2Exchange::tick(Instant now) {
   if (const auto rate = up_.update(now)) uplink_.set_rate(now, *rate);
@@ -351,7 +354,7 @@ void V2Exchange::leave(Instant now, Duration lifetime) {
   half_open_.clear();
   early_.clear();
   dead_.clear();
-  admitted_ = reached_ = false;
+  admitted_ = reached_ = stirred_ = false;
   next_tick_ = next_give_ = name_objects_at_ = Instant::never();
   seeks_ = repairs_ = riders_ = 0;
 }

@@ -227,6 +227,7 @@ class V2Exchange final : public Exchange {
   bool admitted_ = false;
   Instant admitted_at_{};  // for the first time
   bool reached_ = false;   // by somebody whom we had not called
+  bool stirred_ = false;   // something has come: asks and gives once for all that came at a time
   Instant next_tick_ = Instant::never();
   Instant next_give_ = Instant::never();
   Instant name_objects_at_ = Instant::never();  // new ones, to all neighbours

@@ -60,8 +60,7 @@ void V2Exchange::on_control(Instant now, Neighbour& from, const wire::TradeState
   }
   if (state.file != content::FileId{}) note_holding(partner, state.file, whole, have);
   if (state.want_referrals) answer_referral_request(now, from);
-  pull(now);
-  give(now);
+  stirred_ = true;
 }
 
 void V2Exchange::note_holding(Partner& partner, content::FileId file, const wire::Intervals& whole,
@@ -152,8 +151,7 @@ void V2Exchange::on_piece(Instant now, Neighbour& from, const wire::Piece& messa
   if (Neighbour* still = core_.find(id); still != nullptr && message.state.want_referrals) {
     answer_referral_request(now, *still);
   }
-  pull(now);
-  give(now);
+  stirred_ = true;
 }
 
 // At once, or when it has come.
