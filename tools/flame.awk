@@ -1,6 +1,8 @@
 # perf script's samples to lines "kind<TAB>weight<TAB>outermost;...;innermost", equal stacks added up.
 #
-# kind: of the innermost frame: kernel, hash (OpenSSL), copy (memcpy and its like), code (ISA-L), rest.
+# kind: of the innermost frame: kernel (with the few instructions of the C library around a read or
+# write, where the time of entering the kernel shows), hash (OpenSSL), copy (memcpy and its like),
+# code (ISA-L), rest.
 function name_of(line,   text) {
   text = line
   sub(/^[ \t]*[0-9a-f]+ /, "", text)
@@ -40,6 +42,7 @@ function close_sample(   i, text) {
   if (depth == 1 && frames[1] ~ /^_*mem(move|cpy|set|cmp)(_|$)/) kind = "copy"
   if (kind == "" && library != "inlined") {  # an inlined frame is of the same library as the next
     if (library ~ /kernel|vdso/) kind = "kernel"
+    else if (frames[1] ~ /^_*(libc_)?p(read|write)64$|able_asynccancel$/) kind = "kernel"
     else if (library ~ /libcrypto/) kind = "hash"
     else if (library ~ /libisal/) kind = "code"
     else kind = "rest"

@@ -2,24 +2,32 @@
 // access that would sets `failed()` and every later one is a no-op that returns zero.
 #pragma once
 
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <limits>
 #include <span>
 #include <string>
 #include <string_view>
 
 namespace fb {
 
+// To and from the order of the bytes on the wire.
+template <typename Number>
+constexpr Number big_endian(Number value) {
+  return std::endian::native == std::endian::big ? value : std::byteswap(value);
+}
+
 // Reads from borrowed bytes; the spans it returns live as long as those bytes.
 class Reader {
  public:
   explicit Reader(std::span<const uint8_t> bytes) : bytes_(bytes) {}
 
-  uint8_t u8() { return static_cast<uint8_t>(number(1)); }
-  uint16_t u16() { return static_cast<uint16_t>(number(2)); }
-  uint32_t u32() { return static_cast<uint32_t>(number(4)); }
-  uint64_t u64() { return number(8); }
+  uint8_t u8() { return number<uint8_t>(); }
+  uint16_t u16() { return number<uint16_t>(); }
+  uint32_t u32() { return number<uint32_t>(); }
+  uint64_t u64() { return number<uint64_t>(); }
 
   // Exactly `count` bytes, or an empty span and failed().
   std::span<const uint8_t> take(size_t count) {
@@ -51,10 +59,13 @@ class Reader {
     const auto bytes = take(length);
     return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
   }
-  uint64_t number(size_t width) {
-    uint64_t value = 0;
-    for (const uint8_t byte : take(width)) value = value << 8 | byte;
-    return value;
+  template <typename Number>
+  Number number() {
+    const auto from = take(sizeof(Number));
+    if (failed_) return 0;
+    Number value;
+    std::memcpy(&value, from.data(), sizeof(Number));
+    return big_endian(value);
   }
 
   std::span<const uint8_t> bytes_;
@@ -66,10 +77,10 @@ class Writer {
  public:
   explicit Writer(std::span<uint8_t> buffer) : buffer_(buffer) {}
 
-  void u8(uint8_t v) { number(v, 1); }
-  void u16(uint16_t v) { number(v, 2); }
-  void u32(uint32_t v) { number(v, 4); }
-  void u64(uint64_t v) { number(v, 8); }
+  void u8(uint8_t v) { number(v); }
+  void u16(uint16_t v) { number(v); }
+  void u32(uint32_t v) { number(v); }
+  void u64(uint64_t v) { number(v); }
   void bytes(std::span<const uint8_t> from) {
     if (failed_ || from.size() > buffer_.size() - used_) {
       failed_ = true;
@@ -87,8 +98,8 @@ class Writer {
     used_ += count;
   }
   // Length in front; a text too long for its length field fails.
-  void string8(std::string_view text) { prefixed(text, 1, 0xff); }
-  void string16(std::string_view text) { prefixed(text, 2, 0xffff); }
+  void string8(std::string_view text) { prefixed<uint8_t>(text); }
+  void string16(std::string_view text) { prefixed<uint16_t>(text); }
 
   [[nodiscard]] size_t used() const { return used_; }
   [[nodiscard]] size_t space() const { return buffer_.size() - used_; }
@@ -96,19 +107,23 @@ class Writer {
   [[nodiscard]] std::span<const uint8_t> written() const { return buffer_.first(used_); }
 
  private:
-  void number(uint64_t v, size_t width) {
-    if (failed_ || width > buffer_.size() - used_) {
+  template <typename Number>
+  void number(Number v) {
+    if (failed_ || sizeof(Number) > buffer_.size() - used_) {
       failed_ = true;
       return;
     }
-    for (size_t i = width; i-- > 0;) buffer_[used_++] = static_cast<uint8_t>(v >> (8 * i));
+    v = big_endian(v);
+    std::memcpy(buffer_.data() + used_, &v, sizeof(Number));
+    used_ += sizeof(Number);
   }
-  void prefixed(std::string_view text, size_t width, size_t limit) {
-    if (text.size() > limit) {
+  template <typename Length>
+  void prefixed(std::string_view text) {
+    if (text.size() > std::numeric_limits<Length>::max()) {
       failed_ = true;
       return;
     }
-    number(text.size(), width);
+    number(static_cast<Length>(text.size()));
     bytes({reinterpret_cast<const uint8_t*>(text.data()), text.size()});
   }
 

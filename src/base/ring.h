@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstddef>
+#include <new>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -34,6 +35,12 @@ class Ring {
   void push_back(Value value) {
     if (size_ == slots_.size()) grow();
     slots_[place_of(size_++)] = std::move(value);
+  }
+  // Made of `fields` where it stays.
+  template <typename... Fields>
+  void emplace_back(const Fields&... fields) {
+    if (size_ == slots_.size()) grow();
+    ::new (&slots_[place_of(size_++)]) Value{fields...};
   }
   void push_front(Value value) {
     if (size_ == slots_.size()) grow();

@@ -4,6 +4,7 @@
 #include <array>
 
 #include "base/check.h"
+#include "base/unfilled.h"
 
 namespace fb::content {
 namespace {
@@ -74,9 +75,12 @@ ChunkStore::Result ChunkStore::add(uint32_t chunk, std::span<const uint8_t> byte
       finish(result.metachunk, result);
     }
   }
+  if (coding_ == Coding::kNone) return result;
+  // Source chunks alone make no block whole before they make its last MetaChunk so.
   const bool more_is_known =
-      result.outcome == Outcome::kStored || result.outcome == Outcome::kMetachunkVerified;
-  if (coding_ != Coding::kNone && more_is_known) try_block(result.block, result);
+      result.outcome == Outcome::kMetachunkVerified ||
+      (result.outcome == Outcome::kStored && blocks_.contains(result.block));
+  if (more_is_known) try_block(result.block, result);
   return result;
 }
 
@@ -207,7 +211,7 @@ void ChunkStore::judge_suspects(uint32_t metachunk, Result& result) {
 std::optional<Sha256> ChunkStore::hash_of(uint32_t metachunk) const {
   uint64_t offset = geometry().metachunk_offset(metachunk);
   size_t left = geometry().metachunk_length(metachunk);
-  std::array<uint8_t, kReadPieceLength> buffer;
+  FB_UNFILLED std::array<uint8_t, kReadPieceLength> buffer;
   Sha256Stream stream;
   while (left > 0) {
     const std::span<uint8_t> piece = std::span(buffer).first(std::min(left, buffer.size()));

@@ -142,7 +142,7 @@ class BasicSharedCache<Atomic, kWays>::Reader {
  private:
   [[nodiscard]] Entry* find(FileId file, uint32_t number, uint64_t hash);
   [[nodiscard]] Entry* protect(const Place& place);
-  void hold(Entry* entry);
+  void hold(Entry* entry, const Place& place);
   [[nodiscard]] bool reserve(uint64_t cost);
   [[nodiscard]] Place* claim(uint64_t hash);
   bool make_place(Set& set);
@@ -151,6 +151,7 @@ class BasicSharedCache<Atomic, kWays>::Reader {
   std::shared_ptr<BasicSharedCache> cache_;
   Hazard* hazard_ = nullptr;
   Entry* held_ = nullptr;  // what hazard_ says and protects; between calls it is never freed
+  const Place* held_in_ = nullptr;  // where it was found or put
 };
 
 using SharedCache = BasicSharedCache<std::atomic>;

@@ -134,7 +134,8 @@ template <template <typename> class Atomic, size_t kWays>
 BasicSharedCache<Atomic, kWays>::Reader::Reader(Reader&& other) noexcept
     : cache_(std::move(other.cache_)),
       hazard_(std::exchange(other.hazard_, nullptr)),
-      held_(std::exchange(other.held_, nullptr)) {}
+      held_(std::exchange(other.held_, nullptr)),
+      held_in_(other.held_in_) {}
 
 template <template <typename> class Atomic, size_t kWays>
 typename BasicSharedCache<Atomic, kWays>::Reader&
@@ -142,13 +143,17 @@ BasicSharedCache<Atomic, kWays>::Reader::operator=(Reader&& other) noexcept {
   std::swap(cache_, other.cache_);
   std::swap(hazard_, other.hazard_);
   std::swap(held_, other.held_);
+  std::swap(held_in_, other.held_in_);
   return *this;
 }
 
 template <template <typename> class Atomic, size_t kWays>
 std::optional<std::span<const uint8_t>> BasicSharedCache<Atomic, kWays>::Reader::get(
     FileId file, uint32_t number) {
-  Entry* const entry = find(file, number, hash_of(file, number));
+  // The same as last time, and still in its place. Relaxed: it is held already.
+  const bool again = held_ != nullptr && held_->file == file && held_->number == number &&
+                     held_in_->entry.load(std::memory_order_relaxed) == held_;
+  Entry* const entry = again ? held_ : find(file, number, hash_of(file, number));
   if (entry == nullptr) return {};
   // Looked at first: a flag that is set stays in every core's cache.
   if (!entry->used.load(std::memory_order_relaxed)) {
@@ -176,7 +181,7 @@ std::optional<std::span<const uint8_t>> BasicSharedCache<Atomic, kWays>::Reader:
   }
   auto* const entry = new Entry{.file = file, .number = number, .bytes = std::exchange(bytes, {})};
   // Held before anybody can find it, and so drop it.
-  hold(entry);
+  hold(entry, *place);
   // Publishes the entry and that it is held.
   place->entry.store(entry, std::memory_order_release);
   return entry->bytes;
@@ -215,7 +220,7 @@ typename BasicSharedCache<Atomic, kWays>::Entry* BasicSharedCache<Atomic, kWays>
       held_ = nullptr;
       break;
     }
-    hold(entry);
+    hold(entry, place);
     // Acquires the entry.
     entry = place.entry.load(std::memory_order_seq_cst);
   }
@@ -225,9 +230,10 @@ typename BasicSharedCache<Atomic, kWays>::Entry* BasicSharedCache<Atomic, kWays>
 // Sequentially consistent against the changes of places, and a release: what was held before is let
 // go, and who frees that acquires the end of the reads.
 template <template <typename> class Atomic, size_t kWays>
-void BasicSharedCache<Atomic, kWays>::Reader::hold(Entry* entry) {
+void BasicSharedCache<Atomic, kWays>::Reader::hold(Entry* entry, const Place& place) {
   hazard_->entry.store(entry, std::memory_order_seq_cst);
   held_ = entry;
+  held_in_ = &place;
 }
 
 // Takes `cost` out of the bound, dropping what is unused where there is no room. Two rounds of the
@@ -238,11 +244,14 @@ bool BasicSharedCache<Atomic, kWays>::Reader::reserve(uint64_t cost) {
   if (cache_->try_reserve(cost)) return true;
   release();
   cache_->free_retired();
-  for (uint64_t left = 2 * cache_->set_count_ * kWays + 1; left > 0; --left) {
-    if (cache_->try_reserve(cost)) return true;
-    drop_unused(cache_->place_at(cache_->hand_.fetch_add(1, std::memory_order_relaxed)));
+  // Two rounds, a set at a time: most places are free where entries are large.
+  for (uint64_t left = 2 * cache_->set_count_; left > 0; --left) {
+    const uint64_t first = cache_->hand_.fetch_add(kWays, std::memory_order_relaxed);
+    for (uint64_t i = 0; i < kWays; ++i) {
+      if (drop_unused(cache_->place_at(first + i)) && cache_->try_reserve(cost)) return true;
+    }
   }
-  return false;
+  return cache_->try_reserve(cost);
 }
 
 // A place for a key that nobody else has or gets one for; nullptr when there is none.

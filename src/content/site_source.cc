@@ -121,6 +121,7 @@ void SiteSource::adopt(std::shared_ptr<const SiteVersion> version, Instant now) 
     if (!version->find(id)) retire(file, pinned_handle(id), until);
   }
   current_ = std::move(version);
+  last_found_.reset();
   blob_leaf_.reset();
   preloaded_ = 0;
   preload(kPreloadAtAdopt);
@@ -165,10 +166,14 @@ std::expected<bool, std::string> SiteSource::rescan(Instant now) {
   return changed;
 }
 
-std::optional<SiteObject> SiteSource::find(FileId id) const {
-  if (const auto found = current_->find(id)) return found;
+std::optional<SiteObject> SiteSource::find(FileId id) {
+  if (last_found_ && last_id_ == id) return last_found_;
+  auto found = current_->find(id);
   const auto retired = retired_objects_.find(id);
-  return retired == retired_objects_.end() ? std::nullopt : std::optional(retired->second.object);
+  if (!found && retired != retired_objects_.end()) found = retired->second.object;
+  last_id_ = id;
+  last_found_ = found;
+  return found;
 }
 
 // A MetaChunk from the disk: from the descriptor that was kept, else from one that is still open,
@@ -255,6 +260,7 @@ void SiteSource::make_room_for_pin() {
 }
 
 void SiteSource::forget_oldest() {
+  last_found_.reset();
   const Retired& oldest = retired_.front();
   // The same file may have come back and been retired again, by a later entry.
   const auto forget = [&](FileId id) {

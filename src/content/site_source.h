@@ -106,7 +106,7 @@ class SiteSource final : public SiteCatalog {
              std::shared_ptr<const SiteVersion> version, std::shared_ptr<SharedCache> cache,
              std::shared_ptr<SharedCache> repairs, Preloads preloads);
 
-  [[nodiscard]] std::optional<SiteObject> find(FileId id) const;
+  [[nodiscard]] std::optional<SiteObject> find(FileId id);
   [[nodiscard]] std::span<const uint8_t> metachunk_bytes(const SiteObject& object,
                                                          uint32_t metachunk);
   [[nodiscard]] bool read_source(const SiteObject& object, uint64_t offset, std::span<uint8_t> out);
@@ -129,6 +129,9 @@ class SiteSource final : public SiteCatalog {
   size_t preloaded_ = 0;  // how many of current_->preload were seen to
   std::deque<Retired> retired_;  // oldest first
   std::unordered_map<FileId, RetiredObject> retired_objects_;
+  // What find() found last; forgotten when what there is changes.
+  FileId last_id_{};
+  std::optional<SiteObject> last_found_;
   SharedCache::Reader cache_;
   RepairCache repair_cache_;
   std::list<OpenFile> open_files_;  // most recently used first; few, so they are searched in order

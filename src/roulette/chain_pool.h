@@ -8,7 +8,8 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <utility>
+#include <memory>
+#include <new>
 #include <vector>
 
 namespace fb::roulette {
@@ -18,8 +19,9 @@ using Chain = uint32_t;  // a list: 0, or one more than the place of its latest 
 template <typename Item>
 class ChainPool {
  public:
-  // Before all others of the list.
-  Item& push(Chain& list, Item item) {
+  // An Item of `fields` before all others of the list.
+  template <typename... Fields>
+  Item& emplace(Chain& list, const Fields&... fields) {
     Chain place = free_;
     if (place != 0) {
       free_ = at(place).next;
@@ -27,10 +29,12 @@ class ChainPool {
       items_.emplace_back();
       place = static_cast<Chain>(items_.size());
     }
+    Item& item = at(place);
+    std::destroy_at(&item);
+    ::new (&item) Item{fields...};
     item.next = list;
-    at(place) = std::move(item);
     list = place;
-    return at(place);
+    return item;
   }
   // The latest for which `same` holds; null when it holds for none.
   template <typename Predicate>

@@ -76,6 +76,15 @@ struct BlockBits {
     for (size_t i = 0; i < 4; ++i) out.words[i] = words[i] | other.words[i];
     return out;
   }
+  // The lowest alone; none when there is none.
+  [[nodiscard]] BlockBits first() const {
+    BlockBits out;
+    for (size_t i = 0; i < 4; ++i) {
+      out.words[i] = words[i] & -words[i];
+      if (out.words[i] != 0) break;
+    }
+    return out;
+  }
   // One of them, each as likely; none when there is none.
   [[nodiscard]] std::optional<uint8_t> pick(Rng& rng) const {
     const uint32_t total = count();
@@ -143,16 +152,14 @@ class CodedSet {
     uint16_t block = 0;
     BlockBits bits;
   };
+  // Mostly asked of blocks that were begun last.
   [[nodiscard]] const Part* find(uint16_t block) const {
-    for (const Part& p : parts_) {
-      if (p.block == block) return &p;
-    }
-    return nullptr;
+    const auto found = std::ranges::find(parts_.rbegin(), parts_.rend(), block, &Part::block);
+    return found == parts_.rend() ? nullptr : &*found;
   }
   Part& part(uint16_t block) {
-    for (Part& p : parts_) {
-      if (p.block == block) return p;
-    }
+    const auto found = std::ranges::find(parts_.rbegin(), parts_.rend(), block, &Part::block);
+    if (found != parts_.rend()) return *found;
     if (parts_.size() >= kPartsMax) parts_.erase(parts_.begin());
     return parts_.emplace_back(Part{block, {}});
   }

@@ -104,15 +104,12 @@ Neighbour* Core::find_by_name(const Endpoint& endpoint, wire::Token its_name) {
   return nullptr;
 }
 
-bool Core::send(Instant now, Lane lane, const Endpoint& to, wire::Token token,
-                const wire::Message& message) {
-  wire::Buffer buffer;
-  const auto bytes = wire::encode(token, message, buffer);
-  if (!pacer.send(now, lane, to, bytes)) {
+bool Core::send(Instant now, Lane lane, const Endpoint& to, std::span<const uint8_t> datagram) {
+  if (!pacer.send(now, lane, to, datagram)) {
     drop(Drop::kQueueFull);
     return false;
   }
-  accepted_bytes_ += bytes.size();
+  accepted_bytes_ += datagram.size();
   return true;
 }
 

@@ -10,6 +10,7 @@
 #include "base/number_map.h"
 #include "base/probe.h"
 #include "base/rng.h"
+#include "base/unfilled.h"
 #include "roulette/admission.h"
 #include "roulette/config.h"
 #include "roulette/ledger.h"
@@ -58,8 +59,13 @@ class Core {
   void remember_trade(const Neighbour& neighbour, content::FileId file);
 
   // Sends one message; false (and a counted drop) when the uplink's queue is full.
+  // `message` is a wire::Message or one of its alternatives.
+  template <typename Message>
   bool send(Instant now, Lane lane, const Endpoint& to, wire::Token token,
-            const wire::Message& message);
+            const Message& message) {
+    FB_UNFILLED wire::Buffer buffer;
+    return send(now, lane, to, wire::encode(token, message, buffer));
+  }
   bool send(Instant now, Lane lane, const Neighbour& to, const wire::Message& message);
   // Bytes that send() took, sent or still queued.
   [[nodiscard]] uint64_t accepted_bytes() const { return accepted_bytes_; }
@@ -109,6 +115,7 @@ class Core {
   wire::Token name;
 
  private:
+  bool send(Instant now, Lane lane, const Endpoint& to, std::span<const uint8_t> datagram);
   [[nodiscard]] static Endpoint name_key(wire::Token its_name);
 
   WindowCounter referred_;  // by name, held in the port-less key's address bytes

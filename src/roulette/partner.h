@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <deque>
 #include <string>
 #include <vector>
 
@@ -80,7 +81,7 @@ struct Partner : TradeCounts {
   bool told_us = false;  // it has said what it holds
 
   // Asked of it.
-  std::vector<Outstanding> out;
+  std::deque<Outstanding> out;  // mostly the first comes first
   uint8_t any_out = 0;  // of the greeting's "any"
   uint8_t any_class = 0, any_classes = 1;
   Instant any_asked{};

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "base/probe.h"
+#include "base/unfilled.h"
 #include "roulette/classic_exchange.h"
 #include "roulette/core.h"
 #include "roulette/downloads.h"
@@ -82,7 +83,7 @@ void PeerNode::Impl::receive(Instant now, const Endpoint& from,
                              std::span<const uint8_t> bytes) {
   ++core.stats.datagrams_in;
   core.stats.bytes_in += bytes.size();
-  const auto datagram = wire::decode(bytes);
+  FB_UNFILLED const auto datagram = wire::decode(bytes);
   if (!datagram) {
     core.drop(datagram.error());
     return;

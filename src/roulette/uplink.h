@@ -26,6 +26,7 @@ class Uplink {
   [[nodiscard]] bool idle(Instant now) const { return free_at() <= now; }
   // A datagram of `size` bytes, without headers of IP and UDP, has been sent.
   void on_sent(Instant now, size_t size) {
+    if (!rate().limited()) return;
     const Duration takes = rate().time_for({size + kIpUdpHeaderBytes});
     int64_t before = free_at_.load(std::memory_order_relaxed);
     while (!free_at_.compare_exchange_weak(before, (std::max(Instant{before}, now) + takes).ns,

@@ -98,15 +98,10 @@ wire::Intervals V2Exchange::whole_of(const Object& object) const {
   return wire::Intervals::of(whole.top_intervals(wire::kIntervalsMax));
 }
 
-bool V2Exchange::send(Instant now, Neighbour& neighbour, Lane lane, const wire::Message& message) {
-  const wire::Token token = neighbour.token_out != 0 ? neighbour.token_out : neighbour.name;
-  const uint64_t before = core_.accepted_bytes();
-  const bool sent = core_.send(now, lane, neighbour.endpoint, token, message);
-  const uint64_t size = core_.accepted_bytes() - before;
-  uplink_.on_sent(now, size);
-  up_.on_sent(size + kIpUdpHeaderBytes);
+void V2Exchange::note_sent(Instant now, Neighbour& neighbour, uint64_t bytes) {
+  uplink_.on_sent(now, bytes);
+  up_.on_sent(bytes + kIpUdpHeaderBytes);
   neighbour.partner->last_sent = now;
-  return sent;
 }
 
 void V2Exchange::send_control(Instant now, Neighbour& neighbour, bool with_holdings) {
@@ -329,6 +324,7 @@ void V2Exchange::remove(Instant now, Neighbour& neighbour) {
 void V2Exchange::give_up(Neighbour& neighbour) { forget_asked(neighbour); }
 
 void V2Exchange::bury(Instant now) {
+  if (dead_.empty()) return;
   for (const NeighbourId id : std::exchange(dead_, {})) {
     Neighbour* neighbour = core_.find(id);
     if (neighbour == nullptr) continue;

@@ -152,7 +152,15 @@ class V2Exchange final : public Exchange {
   static void fill_wants(Partner& partner, content::FileId file, size_t most,
                          wire::ChunkNames<wire::kWantsMax>& wants);
   [[nodiscard]] static bool to_be_told(const Object& object, const Partner& partner);
-  bool send(Instant now, Neighbour& neighbour, Lane lane, const wire::Message& message);
+  template <typename Message>
+  bool send(Instant now, Neighbour& neighbour, Lane lane, const Message& message) {
+    const uint64_t before = core_.accepted_bytes();
+    const wire::Token token = neighbour.token_out != 0 ? neighbour.token_out : neighbour.name;
+    const bool sent = core_.send(now, lane, neighbour.endpoint, token, message);
+    note_sent(now, neighbour, core_.accepted_bytes() - before);
+    return sent;
+  }
+  void note_sent(Instant now, Neighbour& neighbour, uint64_t bytes);
 
   // Objects (v2_objects.cc).
   Object* object(content::FileId id);
@@ -183,7 +191,7 @@ class V2Exchange final : public Exchange {
   [[nodiscard]] bool is_true_copy(const Object& object, const Arrived& piece);
   void endgame(Instant now);
   [[nodiscard]] uint32_t window() const;
-  [[nodiscard]] uint32_t per_neighbour() const;
+  [[nodiscard]] size_t most_asked(const Neighbour& of) const;
   [[nodiscard]] BlockBits known_elsewhere(content::FileId file, uint16_t block,
                                           uint32_t size) const;
   [[nodiscard]] uint64_t lacking() const;

@@ -3,6 +3,7 @@
 #include <array>
 #include <utility>
 
+#include "base/unfilled.h"
 #include "roulette/v2_exchange.h"
 
 namespace fb::roulette {
@@ -205,7 +206,7 @@ bool V2Exchange::push_one(Instant now) {
 bool V2Exchange::send_piece(Instant now, Neighbour& neighbour, Object& object,
                             wire::ChunkName chunk, bool pushed) {
   Partner& partner = *neighbour.partner;
-  std::array<uint8_t, content::kChunkSizeMax> bytes;
+  FB_UNFILLED std::array<uint8_t, content::kChunkSizeMax> bytes;
   const uint32_t id = object.geometry.id_at(chunk.block, chunk.position);
   const Holdings::Chunk held = downloads_.read_chunk(object.id, id, bytes);
   if (held.length == 0) {

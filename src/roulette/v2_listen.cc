@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/unfilled.h"
 #include "roulette/v2_exchange.h"
 
 namespace fb::roulette {
@@ -87,7 +88,7 @@ bool V2Exchange::read_state(Instant now, Neighbour& from, const wire::TradeState
     if (partner.way_there.least_was_small()) up_.on_full(partner.echoed_size, partner.queueing);
   }
   partner.reached = state.reached;
-  read_wants(now, partner, state.file, state.wants);
+  if (!from.is_seeder) read_wants(now, partner, state.file, state.wants);
   return true;
 }
 
@@ -103,7 +104,7 @@ void V2Exchange::read_wants(Instant now, Partner& partner, content::FileId file,
   }
   View& view = partner.view(file);
   view.named_by_it = true;
-  ChunkMarks on_its_way(wants.span());
+  FB_UNFILLED ChunkMarks on_its_way(wants.span());
   partner.mark_on_its_way(now, file, on_its_way);
   for (const wire::ChunkName chunk : wants.span()) {
     if (chunk.block >= about->blocks.size() ||
@@ -138,8 +139,8 @@ void V2Exchange::on_piece(Instant now, Neighbour& from, const wire::Piece& messa
   view.have.add(message.chunk);
   const Arrived piece{message.file(), message.chunk, message.pushed, message.verified,
                       message.bytes};
-  const bool known = downloads_.store_of(message.file()) != nullptr;
-  if (!known && link_.busy() && early_.size() < kEarlyMax) {
+  if (link_.busy() && early_.size() < kEarlyMax &&
+      downloads_.store_of(message.file()) == nullptr) {
     settle_arrival(now, from, piece.file, piece.chunk, piece.pushed);
     Early& kept = early_.emplace_back(
         Early{from.id, piece, {piece.bytes.begin(), piece.bytes.end()}});

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/probe.h"
+#include "base/unfilled.h"
 #include "roulette/v2_exchange.h"
 
 namespace fb::roulette {
@@ -45,9 +46,10 @@ uint32_t V2Exchange::window() const {
 }
 
 // Of few neighbours more has to be asked, but no more than one want list can tell.
-uint32_t V2Exchange::per_neighbour() const {
+size_t V2Exchange::most_asked(const Neighbour& of) const {
+  if (of.is_seeder) return wire::kWantsMax;
   const uint32_t share = std::max(core_.config.v2.per_neighbour, window() / std::max(1U, degree()));
-  return std::min(share, static_cast<uint32_t>(wire::kWantsMax));
+  return std::min<size_t>(share, wire::kWantsMax);
 }
 
 uint64_t V2Exchange::lacking() const {
@@ -129,8 +131,8 @@ bool V2Exchange::ask_one(Instant now, int64_t& room, bool also_pushable) {
         Neighbour& neighbour = *owned;
         const Partner& partner = *neighbour.partner;
         if (!partner.told_us || neighbour.token_out == 0) continue;
-        const size_t most = neighbour.is_seeder ? wire::kWantsMax : per_neighbour();
-        if (partner.asked() >= most || (neighbour.is_seeder && partner.grant == 0)) continue;
+        if (partner.asked() >= most_asked(neighbour) ||
+            (neighbour.is_seeder && partner.grant == 0)) continue;
         if (credit_at(neighbour) < size) continue;
         const View* view = neighbour.is_seeder ? nullptr : partner.find_view(wanted.id);
         if (!neighbour.is_seeder &&
@@ -151,16 +153,22 @@ bool V2Exchange::ask_one(Instant now, int64_t& room, bool also_pushable) {
       Partner& partner = *best->partner;
       const View* view = best->is_seeder ? nullptr : partner.find_view(wanted.id);
       const bool alone = best->is_seeder && degree() == 0;
-      for (int64_t n = 0; n < kAskedAtOnce && room > 0; ++n) {
-        if (n > 0 &&
-            (best->is_seeder || credit_at(*best) < size || partner.asked() >= per_neighbour())) {
-          break;
-        }
+      // Of a large object, whose newcomers begin with different blocks, who is alone asks for all
+      // at once that is to be had, in the order of a reader.
+      const bool in_order = alone && wanted.blocks.size() > kOpenBlocksMax;
+      int64_t at_once = best->is_seeder ? 1 : kAskedAtOnce;
+      if (in_order) {
+        at_once = static_cast<int64_t>(
+            std::min<size_t>({lack - flying, partner.grant, most_asked(*best) - partner.asked()}));
+      }
+      for (int64_t n = 0; n < at_once && room > 0; ++n) {
+        if (credit_at(*best) < size || partner.asked() >= most_asked(*best)) break;
         BlockBits from = wanted_of(wanted, block);
         if (alone) {
           // Nobody to trade with, so what needs neither coding there nor decoding here.
           const BlockBits plain = from & BlockBits::all(wanted.blocks[block].sources);
           if (plain.any()) from = plain;
+          if (in_order) from = from.first();
         } else if (!also_pushable) {
           from = from.minus(pushable_);
         }
@@ -311,7 +319,11 @@ void V2Exchange::settle_arrival(Instant now, Neighbour& from, content::FileId fi
       partner.dirty = true;
       partner.dirty_since = now;
     }
-    partner.out.erase(asked);
+    if (asked == partner.out.begin()) {
+      partner.out.pop_front();
+    } else {
+      partner.out.erase(asked);
+    }
   } else if (partner.any_out > 0 && !pushed) {
     since = partner.any_asked;
     --partner.any_out;
@@ -320,6 +332,7 @@ void V2Exchange::settle_arrival(Instant now, Neighbour& from, content::FileId fi
     partner.service = partner.service * 7 / 10 + (now - since) * 3 / 10;
   // Whoever else was asked for it learns by the next want list that it is not wanted any more.
   for (const auto& other : core_.neighbours()) {
+    if (other.get() == &from) continue;
     std::erase_if(other->partner->out,
                   [&](const Outstanding& o) { return o.file == file && o.chunk == chunk; });
   }
@@ -334,7 +347,7 @@ bool V2Exchange::is_true_copy(const Object& object, const Arrived& piece) {
       piece.chunk.position >= object.blocks[piece.chunk.block].size) {
     return false;
   }
-  std::array<uint8_t, content::kChunkSizeMax> bytes;
+  FB_UNFILLED std::array<uint8_t, content::kChunkSizeMax> bytes;
   const uint32_t id = object.geometry.id_at(piece.chunk.block, piece.chunk.position);
   const Holdings::Chunk held = downloads_.read_chunk(object.id, id, bytes);
   return held.length > 0 && std::ranges::equal(std::span(bytes).first(held.length), piece.bytes);

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/probe.h"
+#include "base/unfilled.h"
 
 namespace fb::roulette {
 namespace {
@@ -30,18 +31,10 @@ constexpr Duration kSweepGap = milliseconds(10);
 
 }  // namespace
 
-bool V2Seeder::send(Instant now, const Endpoint& to, wire::Token token, Lane lane,
-                    const wire::Message& message) {
-  const uint64_t before = core_.accepted_bytes();
-  const bool sent = core_.send(now, lane, to, token, message);
-  uplink_.on_sent(now, core_.accepted_bytes() - before);
-  return sent;
-}
-
 void V2Seeder::receive(Instant now, const Endpoint& from, std::span<const uint8_t> bytes) {
   ++core_.stats.datagrams_in;
   core_.stats.bytes_in += bytes.size();
-  const auto datagram = wire::decode(bytes);
+  FB_UNFILLED const auto datagram = wire::decode(bytes);
   if (!datagram) {
     core_.drop(datagram.error());
     return;

@@ -180,9 +180,15 @@ class V2Seeder final : public SeederProfile {
   [[nodiscard]] bool is_among(double rate, double bytes) {
     return rate <= line_for(bytes) || core_.rng.unit() * rate < line_for(bytes);
   }
-  bool send(Instant now, const Endpoint& to, wire::Token token, Lane lane,
-            const wire::Message& message);
-  bool send(Instant now, const Visitor& to, Lane lane, const wire::Message& message) {
+  template <typename Message>
+  bool send(Instant now, const Endpoint& to, wire::Token token, Lane lane, const Message& message) {
+    const uint64_t before = core_.accepted_bytes();
+    const bool sent = core_.send(now, lane, to, token, message);
+    uplink_.on_sent(now, core_.accepted_bytes() - before);
+    return sent;
+  }
+  template <typename Message>
+  bool send(Instant now, const Visitor& to, Lane lane, const Message& message) {
     return send(now, to.endpoint, to.token_out, lane, message);
   }
 

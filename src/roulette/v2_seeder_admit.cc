@@ -192,7 +192,7 @@ void V2Seeder::admit(Instant now) {
   Chain behind_nat = 0;
   for (size_t i = message.contacts.size(); i-- > 0;) {  // so that the first is told first
     ++chosen[i]->named;
-    if (chosen[i]->unreached >= kUnreached) behind_nat_.push(behind_nat, {chosen[i]->id, 0});
+    if (chosen[i]->unreached >= kUnreached) behind_nat_.emplace(behind_nat, chosen[i]->id);
   }
   message.farewell = static_cast<uint8_t>(
       255 * std::min(1.0, line_for(kLineForFarewell) / of_all(join_times_.sustained(now))));

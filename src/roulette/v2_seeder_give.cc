@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/probe.h"
+#include "base/unfilled.h"
 
 namespace fb::roulette {
 namespace {
@@ -33,7 +34,7 @@ constexpr double kInjectAge = 0.6;           // of a lifetime
 }  // namespace
 
 size_t V2Seeder::queue_max() const {
-  const double chunks = own_bytes_per_second() * kQueueSeconds / kPieceBytes;
+  const double chunks = own_bytes_per_second() * (kQueueSeconds / kPieceBytes);
   return static_cast<size_t>(std::clamp(chunks, double{kQueueMin}, double{kQueueMax}));
 }
 
@@ -69,7 +70,7 @@ std::optional<wire::ChunkName> V2Seeder::fresh_for(Visitor& to, content::FileId 
 
 void V2Seeder::ask_for(Visitor& to, content::FileId file, wire::ChunkName chunk, bool pushed) {
   ++to.asked_waiting;
-  queue_.push_back({to.id, file, chunk, pushed});
+  queue_.emplace_back(to.id, file, chunk, pushed);
 }
 
 void V2Seeder::push(Instant now, Visitor& to, uint32_t count, bool first) {
@@ -125,7 +126,7 @@ bool V2Seeder::inject(Instant now) {
 bool V2Seeder::send_piece(Instant now, Visitor& to, const QueuedChunk& queued) {
   const auto geometry = catalog_.object(queued.file);
   if (!geometry) return false;
-  std::array<uint8_t, content::kChunkSizeMax> bytes;
+  FB_UNFILLED std::array<uint8_t, content::kChunkSizeMax> bytes;
   const uint32_t id = geometry->id_at(queued.chunk.block, queued.chunk.position);
   const size_t length = catalog_.read_chunk(queued.file, id, bytes);
   if (length == 0) {
@@ -251,8 +252,9 @@ void V2Seeder::queue_wanted(Instant now, Visitor& from, content::FileId file,
   const auto geometry = catalog_.object(file);
   if (!geometry) return core_.drop(Drop::kUnknownFile);
   // Nobody who asks keeps all others from the line.
-  const size_t most = favours_askers(load(now)) ? queue_max() / kAskersMin : queue_max();
-  ChunkMarks known(wants.span());  // on their way, or queued
+  const size_t all = queue_max();
+  const size_t most = favours_askers(load(now)) ? all / kAskersMin : all;
+  FB_UNFILLED ChunkMarks known(wants.span());  // on their way, or queued
   visitors_.mark_on_its_way(now, from, file, known);
   for (size_t i = 0; from.asked_waiting > 0 && i < queue_.size(); ++i) {
     if (queue_[i].to == from.id && queue_[i].file == file) known.mark(queue_[i].chunk);
@@ -263,7 +265,7 @@ void V2Seeder::queue_wanted(Instant now, Visitor& from, content::FileId file,
       core_.drop(Drop::kBadChunk);
       continue;
     }
-    if (known.marked(chunk) || queue_.size() >= queue_max()) continue;
+    if (known.marked(chunk) || queue_.size() >= all) continue;
     if (from.asked_waiting >= most) return;
     if (from.firsts_waiting > 0) {
       const size_t before = firsts_.size();

@@ -132,7 +132,7 @@ void Visitors::note_held(Visitor& visitor, content::FileId file, uint16_t block,
   Held* held = held_.find(visitor.held, same);
   if (held == nullptr) {
     held_.cut(visitor.held, kHeldMax - 1);
-    held = &held_.push(visitor.held, {file, {}, block, 0});
+    held = &held_.emplace(visitor.held, file, std::array<uint64_t, 4>{}, block);
   }
   for (size_t i = 0; i < bits.size(); ++i) held->bits[i] |= bits[i];
 }
@@ -156,7 +156,7 @@ void Visitors::note_given(Instant now, Visitor& visitor, uint16_t sequence, cont
     given_.cut(visitor.given, kGivenKept);
     visitor.given_count = kGivenKept;
   }
-  given_.push(visitor.given, {file, now, chunk, sequence, 0});
+  given_.emplace(visitor.given, file, now, chunk, sequence);
   ++visitor.given_count;
 }
 

@@ -65,7 +65,7 @@ struct Visitor {
 
 class Visitors {
  public:
-  static constexpr uint8_t kGivenMax = 80;   // chunks on their way to one visitor;
+  static constexpr uint8_t kGivenMax = 128;  // chunks on their way to one visitor;
   static constexpr uint8_t kGivenKept = 64;  // with more, the latest of them
   static constexpr size_t kHeldMax = 64;     // blocks of one visitor, over all objects
 

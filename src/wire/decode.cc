@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/cursor.h"
+#include "base/unfilled.h"
 #include "content/file_record.h"
 #include "wire/encode.h"
 
@@ -220,8 +221,7 @@ Digests get_digests(Reader& in) {
 }
 
 template <size_t Max>
-ChunkNames<Max> get_names(Reader& in) {
-  ChunkNames<Max> out;
+void get_names(Reader& in, ChunkNames<Max>& out) {
   const uint8_t count = in.u8();
   if (count > Max) in.fail();
   std::optional<uint16_t> before;
@@ -233,7 +233,6 @@ ChunkNames<Max> get_names(Reader& in) {
     before = block;
     for (uint8_t i = 0; i < run && !in.failed(); ++i) out.add({block, in.u8()});
   }
-  return out;
 }
 
 std::vector<BlockMap> get_block_maps(Reader& in) {
@@ -256,8 +255,7 @@ std::vector<BlockMap> get_block_maps(Reader& in) {
   return out;
 }
 
-TradeState get_state(Reader& in) {
-  TradeState m;
+void get_state(Reader& in, TradeState& m) {
   m.sequence = in.u16();
   m.clock = in.u16();
   m.heard = in.u16();
@@ -272,8 +270,7 @@ TradeState get_state(Reader& in) {
   m.want_referrals = (flags & 1) != 0;
   m.reached = (flags & 2) != 0;
   m.file = get_file(in);
-  m.wants = get_names<kWantsMax>(in);
-  return m;
+  get_names(in, m.wants);
 }
 
 uint32_t get_u24(Reader& in) {
@@ -344,7 +341,7 @@ Greet get_greet(Reader& in) {
   m.classes = in.u8();
   if (m.classes == 0 || m.its_class >= m.classes) in.fail();
   m.path = get_path(in);
-  m.state = get_state(in);
+  get_state(in, m.state);
   m.have = get_block_maps(in);
   return m;
 }
@@ -359,15 +356,14 @@ Confirm get_confirm(Reader& in) {
 Greeted get_greeted(Reader& in) {
   Greeted m;
   m.reply_token = get_reply_token(in);
-  m.state = get_state(in);
+  get_state(in, m.state);
   m.whole = get_intervals(in);
   m.have = get_block_maps(in);
   return m;
 }
 
-Control get_control(Reader& in) {
-  Control m;
-  m.state = get_state(in);
+void get_control(Reader& in, Control& m) {
+  get_state(in, m.state);
   m.whole = get_intervals(in);
   m.have = get_block_maps(in);
   const uint8_t count = in.u8();
@@ -376,17 +372,15 @@ Control get_control(Reader& in) {
     Holding holding;
     holding.file = FileId{in.u64()};
     if (holding.file == FileId{}) in.fail();
-    holding.wants = get_names<kWantsMax>(in);
+    get_names(in, holding.wants);
     holding.whole = get_intervals(in);
     holding.have = get_block_maps(in);
     m.more.push_back(std::move(holding));
   }
-  return m;
 }
 
-Piece get_piece(Reader& in) {
-  Piece m;
-  m.state = get_state(in);
+void get_piece(Reader& in, Piece& m) {
+  get_state(in, m.state);
   m.chunk.block = in.u16();
   m.chunk.position = in.u8();
   const uint8_t flags = in.u8();
@@ -398,13 +392,24 @@ Piece get_piece(Reader& in) {
     m.other = FileId{in.u64()};
     if (m.other == FileId{} || m.other == m.state.file) in.fail();
   }
-  m.news = get_names<kNewsMax>(in);
+  get_names(in, m.news);
   m.bytes = in.take(in.remaining());
   if (m.bytes.empty() || m.bytes.size() > content::kChunkSizeMax) in.fail();
-  return m;
 }
 
-Message get_body(MessageType type, Reader& in, size_t size) {
+// Those of which nearly all datagrams are, where they stay: they are some hundred bytes.
+bool get_frequent(MessageType type, Reader& in, Message& out) {
+  if (type == MessageType::kPiece) {
+    get_piece(in, out.emplace<Piece>());
+  } else if (type == MessageType::kControl) {
+    get_control(in, out.emplace<Control>());
+  } else {
+    return false;
+  }
+  return true;
+}
+
+Message get_rare(MessageType type, Reader& in, size_t size) {
   switch (type) {
     case MessageType::kJoin: return get_join(in, size);
     case MessageType::kWelcome: return get_welcome(in);
@@ -432,9 +437,9 @@ Message get_body(MessageType type, Reader& in, size_t size) {
     case MessageType::kGreet: return get_greet(in);
     case MessageType::kConfirm: return get_confirm(in);
     case MessageType::kGreeted: return get_greeted(in);
-    case MessageType::kControl: return get_control(in);
-    case MessageType::kPiece: return get_piece(in);
     case MessageType::kIntroduce: return Introduce{get_endpoint(in), in.u64()};
+    case MessageType::kControl:
+    case MessageType::kPiece: break;
   }
   in.fail();
   return Bye{};
@@ -457,8 +462,11 @@ std::expected<Datagram, DecodeError> decode(std::span<const uint8_t> datagram) {
   if (!header) return std::unexpected(header.error());
   if (datagram.size() > kDatagramMax) return std::unexpected(DecodeError::kMalformed);
   Reader in(datagram.subspan(kHeaderSize));
-  Datagram out{*header, get_body(header->type, in, datagram.size())};
-  if (!in.finished()) return std::unexpected(DecodeError::kMalformed);
+  FB_UNFILLED std::expected<Datagram, DecodeError> out(std::in_place, *header);
+  if (!get_frequent(header->type, in, out->message)) {
+    out->message = get_rare(header->type, in, datagram.size());
+  }
+  if (!in.finished()) out = std::unexpected(DecodeError::kMalformed);
   return out;
 }
 
@@ -469,11 +477,13 @@ std::optional<size_t> chunk_bytes_at(std::span<const uint8_t> datagram) {
   if (header->type == MessageType::kData) {
     in.take(15);
   } else if (header->type == MessageType::kPiece) {
-    get_state(in);
+    TradeState state;
+    get_state(in, state);
     in.take(3);
     const bool other = (in.u8() & kPieceOfOther) != 0;
     in.take(other ? 9 : 1);
-    get_names<kNewsMax>(in);
+    ChunkNames<kNewsMax> news;
+    get_names(in, news);
   } else {
     return {};
   }

@@ -117,6 +117,12 @@ void put(Writer& out, const TradeState& state) {
   put(out, state.wants.span());
 }
 
+void put_header(Writer& out, MessageType type, Token to) {
+  out.u8(kVersionByte);
+  out.u8(static_cast<uint8_t>(type));
+  out.u64(to);
+}
+
 struct Body {
   Writer& out;
 
@@ -319,10 +325,17 @@ bool Intervals::operator==(const Intervals& other) const {
 
 std::span<const uint8_t> encode(Token to, const Message& message, Buffer& buffer) {
   Writer out(buffer);
-  out.u8(kVersionByte);
-  out.u8(static_cast<uint8_t>(message.index() + 1));  // Message lists the types in their order
-  out.u64(to);
+  // Message lists the types in their order.
+  put_header(out, static_cast<MessageType>(message.index() + 1), to);
   std::visit(Body{out}, message);
+  FB_CHECK(!out.failed());
+  return out.written();
+}
+
+std::span<const uint8_t> encode(Token to, const Piece& piece, Buffer& buffer) {
+  Writer out(buffer);
+  put_header(out, MessageType::kPiece, to);
+  Body{out}(piece);
   FB_CHECK(!out.failed());
   return out.written();
 }

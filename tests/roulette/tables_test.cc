@@ -116,7 +116,7 @@ TEST_CASE("a pool keeps many lists apart, and uses places again") {
     switch (rng.below(4)) {
       case 0:
       case 1:
-        REQUIRE(pool.push(lists[at], {value, 0}).value == value);
+        REQUIRE(pool.emplace(lists[at], value).value == value);
         model[at].push_front(value);
         break;
       case 2:
