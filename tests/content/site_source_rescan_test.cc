@@ -95,6 +95,18 @@ TEST_CASE("a file that is replaced is served in both versions for the grace time
   }
 }
 
+TEST_CASE("a file that was read last is gone with its version where nothing is kept") {
+  SiteOptions options;
+  options.retired_files_max = 0;
+  Fixture f(options);
+  REQUIRE(f.read(f.old_record.id) == f.old_bytes);
+  f.replace_by_rename();
+  REQUIRE(f.site->rescan(kStart).value());
+  REQUIRE_FALSE(f.site->object(f.old_record.id).has_value());
+  REQUIRE(f.read(f.old_record.id).empty());
+  REQUIRE(f.read(f.record("f").id) == f.new_bytes);
+}
+
 TEST_CASE("a file that is deleted is served for the grace time") {
   Fixture f(descriptors_only());
   fs::remove(f.directory / "f");

@@ -112,12 +112,17 @@ struct Fixture {
     give_from(host(1), seeder_token, position, grant);
   }
   void give_from(const Endpoint& from, wire::Token to, uint8_t position, uint8_t grant = 0) {
+    give_from(from, to, file(), {0, position}, grant);
+  }
+  void give_from(const Endpoint& from, wire::Token to, content::FileId object,
+                 wire::ChunkName chunk, uint8_t grant) {
     std::vector<uint8_t> bytes(1024);
-    const auto geometry = site->object(file()).value();
-    bytes.resize(site->read_chunk(file(), geometry.id_at(0, position), bytes));
+    const auto geometry = site->object(object).value();
+    bytes.resize(site->read_chunk(object, geometry.id_at(chunk.block, chunk.position), bytes));
     wire::Piece piece;
     piece.state = state(20);
-    piece.chunk = {0, position};
+    piece.state.file = object;
+    piece.chunk = chunk;
     piece.verified = true;
     piece.bytes = bytes;
     piece.grant = grant;
