@@ -427,8 +427,8 @@ class World {
     return out;
   }
 
-  std::vector<wire::BlockMap> maps() {
-    std::vector<wire::BlockMap> out;
+  wire::BlockMaps maps() {
+    wire::BlockMaps out;
     for (size_t n = choices_.below(wire::kBlockMapsMax + 1); n > 0; --n) {
       const uint8_t block = choices_.u8();
       const uint64_t bits = choices_.u8() < 128 ? ~uint64_t{0} : choices_.u64();
@@ -568,7 +568,7 @@ class World {
     const auto other =
         profile_ == wire::Profile::kV2 ? wire::Profile::kClassic : wire::Profile::kV2;
     const auto profile = choices_.u8() < 240 ? profile_ : other;
-    const std::string path(kPaths[choices_.below(kPaths.size())]);
+    const std::string_view path = kPaths[choices_.below(kPaths.size())];
     const uint16_t request = choices_.u8();
     switch (1 + choices_.u8() % (wire::kMessageTypes - 1)) {
       case 1: return wire::Join{profile, mine, name, pick_cookie(to, from), path};
@@ -624,7 +624,7 @@ class World {
     }
   }
 
-  wire::Message make_trading_message(wire::Profile profile, const std::string& path, Token mine,
+  wire::Message make_trading_message(wire::Profile profile, std::string_view path, Token mine,
                                      Token name, size_t to, size_t from) {
     const Path& between = observers_[to].paths[endpoint_of(from)];
     switch (choices_.below(7)) {
@@ -691,7 +691,7 @@ class World {
   }
 
   // A part of a true manifest, as a forger of the seeder's address might replay it.
-  wire::ManifestPart manifest_part(uint16_t request, const std::string& path) {
+  wire::ManifestPart manifest_part(uint16_t request, std::string_view path) {
     const auto blob = site().manifest(path);
     if (blob.empty()) return {request, 0, 0, {}};
     const size_t parts = (blob.size() + wire::kManifestPartSize - 1) / wire::kManifestPartSize;

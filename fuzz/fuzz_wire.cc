@@ -60,7 +60,7 @@ struct Bounds {
   static void names(const wire::ChunkNames<Max>& names) {
     FB_HOLDS(names.count <= Max);
   }
-  static void maps(const std::vector<wire::BlockMap>& maps) {
+  static void maps(const wire::BlockMaps& maps) {
     FB_HOLDS(maps.size() <= wire::kBlockMapsMax);
   }
   static void state(const wire::TradeState& state) {

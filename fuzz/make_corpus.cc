@@ -74,7 +74,7 @@ Corpus wire_corpus() {
   for (const uint8_t position : Numbers{0, 1, 128, 255}) asking.wants.add({3, position});
   asking.wants.add({65535, 0});
   asking.want_referrals = true;
-  const std::vector<wire::BlockMap> maps{
+  const wire::BlockMaps maps{
       {0, {~0ULL, 0, 1, 0}}, {7, {0, 0, 0, 1ULL << 63U}}, {8, {}}};
   wire::Piece piece;
   piece.state = asking;

@@ -44,9 +44,10 @@ class Reader {
     const auto from = take(out.size());
     if (!failed_ && !out.empty()) std::memcpy(out.data(), from.data(), out.size());
   }
-  // Strings with a length in front.
-  std::string string8() { return text(u8()); }
-  std::string string16() { return text(u16()); }
+  // Strings with a length in front, and what is borrowed of one.
+  std::string string8() { return std::string(text(u8())); }
+  std::string string16() { return std::string(text(u16())); }
+  std::string_view view16() { return text(u16()); }
 
   [[nodiscard]] size_t remaining() const { return bytes_.size(); }
   [[nodiscard]] bool failed() const { return failed_; }
@@ -55,7 +56,7 @@ class Reader {
   void fail() { failed_ = true; }
 
  private:
-  std::string text(size_t length) {
+  std::string_view text(size_t length) {
     const auto bytes = take(length);
     return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
   }

@@ -18,7 +18,7 @@ MemorySite::MemorySite(std::vector<MemoryFile> files, const SecretKey& key, Site
 }
 
 std::span<const uint8_t> MemorySite::manifest(std::string_view path) {
-  const auto found = blobs_.find(std::string(path));
+  const auto found = blobs_.find(path);
   return found == blobs_.end() ? std::span<const uint8_t>{} : found->second;
 }
 

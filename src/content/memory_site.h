@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <map>
 #include <unordered_map>
 #include <vector>
 
@@ -68,7 +69,7 @@ class MemorySite final : public SiteCatalog {
 
   PublicKey public_key_{};
   std::unordered_map<FileId, Object> objects_;
-  std::unordered_map<std::string, std::vector<uint8_t>> blobs_;
+  std::map<std::string, std::vector<uint8_t>, std::less<>> blobs_;
   std::vector<FileRecord> records_;
   RepairCache repair_cache_;
   SiteTree tree_;  // last: built from what is above

@@ -13,7 +13,7 @@ constexpr size_t kDigestsKeptMax = 65'536;
 }  // namespace
 
 void SeederDesk::send_manifest(Instant now, const Endpoint& to, wire::Token token,
-                                     uint16_t request, const std::string& path,
+                                     uint16_t request, std::string_view path,
                                      uint64_t bytes_max) {
   const auto blob = catalog_.manifest(path);
   if (blob.empty()) {

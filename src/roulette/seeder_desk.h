@@ -26,7 +26,7 @@ class SeederDesk {
 
   // As many parts as `bytes_max` allows; the rest is asked for again.
   void send_manifest(Instant now, const Endpoint& to, wire::Token token, uint16_t request,
-                     const std::string& path, uint64_t bytes_max);
+                     std::string_view path, uint64_t bytes_max);
   void on_digest_request(Instant now, const DigestAsker& from, const wire::DigestRequest& message);
   // Somebody has asked for digests lately: newcomers are told to be cautious from the start.
   [[nodiscard]] bool polluted(Instant now) const { return now < polluted_until_; }

@@ -161,7 +161,7 @@ std::string SeederLink::wanted_path() const {
   return found == finds_.end() ? std::string{} : found->second.path;
 }
 
-std::vector<wire::ManifestPart> SeederLink::manifest_parts(const std::string& path) const {
+std::vector<wire::ManifestPart> SeederLink::manifest_parts(std::string_view path) const {
   std::vector<wire::ManifestPart> out;
   const auto found = std::ranges::find(manifests_, path, &Manifest::path);
   if (found == manifests_.end()) return out;

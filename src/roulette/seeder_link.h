@@ -35,7 +35,7 @@ class SeederLink {
   // Profile v2: the file whose manifest the last JOIN asked for; empty when it has come.
   [[nodiscard]] std::string wanted_path() const;
   // The parts of a manifest that we have, for somebody who asks; none when we have not.
-  [[nodiscard]] std::vector<wire::ManifestPart> manifest_parts(const std::string& path) const;
+  [[nodiscard]] std::vector<wire::ManifestPart> manifest_parts(std::string_view path) const;
   [[nodiscard]] bool busy() const { return !finds_.empty(); }
   [[nodiscard]] bool ever_heard() const { return ever_heard_; }
 

@@ -69,8 +69,8 @@ void V2Exchange::fill_wants(Partner& partner, content::FileId file, size_t most,
 
 // The blocks that are fetched now, of which others may have and lack parts. Of an object with few
 // blocks: all that are not whole.
-std::vector<wire::BlockMap> V2Exchange::maps_of(const Object& object) const {
-  std::vector<wire::BlockMap> out;
+wire::BlockMaps V2Exchange::maps_of(const Object& object) const {
+  wire::BlockMaps out;
   const auto add = [&](uint16_t block) {
     const Block& b = object.blocks[block];
     if (b.done || !b.held.any() || out.size() >= wire::kBlockMapsMax) return;

@@ -115,15 +115,15 @@ class V2Exchange final : public Exchange {
                       const wire::Greet& message);
   void welcome_greeter(Instant now, Neighbour& from, const wire::Greet& message);
   void answer_manifest_request(Instant now, Neighbour& from, uint16_t request,
-                               const std::string& path);
+                               std::string_view path);
   void hand_on_manifests(Instant now);
   Neighbour* promote(Instant now, const Endpoint& from, wire::Token token);
   void on_greeted(Instant now, Neighbour& from, const wire::Greeted& message);
   void on_control(Instant now, Neighbour& from, const wire::TradeState& state,
-                  const wire::Intervals& whole, const std::vector<wire::BlockMap>& have,
+                  const wire::Intervals& whole, const wire::BlockMaps& have,
                   const std::vector<wire::Holding>& more);
   void note_holding(Partner& partner, content::FileId file, const wire::Intervals& whole,
-                    const std::vector<wire::BlockMap>& have);
+                    const wire::BlockMaps& have);
   void on_piece(Instant now, Neighbour& from, const wire::Piece& message);
   void on_recommendation(Instant now, const wire::Recommendation& message);
   void on_introduce(Instant now, const wire::Introduce& message);
@@ -146,7 +146,7 @@ class V2Exchange final : public Exchange {
   // State of our own in a datagram; about `object` (null: none), with at most `wants_max` wants.
   [[nodiscard]] wire::TradeState state_for(Instant now, Neighbour& neighbour, const Object* object,
                                            size_t wants_max);
-  [[nodiscard]] std::vector<wire::BlockMap> maps_of(const Object& object) const;
+  [[nodiscard]] wire::BlockMaps maps_of(const Object& object) const;
   [[nodiscard]] wire::Intervals whole_of(const Object& object) const;
   void send_control(Instant now, Neighbour& neighbour, bool with_holdings = true);
   static void fill_wants(Partner& partner, content::FileId file, size_t most,

@@ -48,7 +48,7 @@ void V2Exchange::on_greeted(Instant now, Neighbour& from, const wire::Greeted& m
 }
 
 void V2Exchange::on_control(Instant now, Neighbour& from, const wire::TradeState& state,
-                            const wire::Intervals& whole, const std::vector<wire::BlockMap>& have,
+                            const wire::Intervals& whole, const wire::BlockMaps& have,
                             const std::vector<wire::Holding>& more) {
   Partner& partner = *from.partner;
   const bool fresh = read_state(now, from, state);
@@ -65,7 +65,7 @@ void V2Exchange::on_control(Instant now, Neighbour& from, const wire::TradeState
 }
 
 void V2Exchange::note_holding(Partner& partner, content::FileId file, const wire::Intervals& whole,
-                              const std::vector<wire::BlockMap>& have) {
+                              const wire::BlockMaps& have) {
   View& view = partner.view(file);
   view.named_by_it = true;
   const Object* known = find_object(file);
@@ -157,7 +157,7 @@ void V2Exchange::on_piece(Instant now, Neighbour& from, const wire::Piece& messa
 
 // At once, or when it has come.
 void V2Exchange::answer_manifest_request(Instant now, Neighbour& from, uint16_t request,
-                                         const std::string& path) {
+                                         std::string_view path) {
   const auto parts = link_.manifest_parts(path);
   for (auto part : parts) {
     part.request = request;
@@ -166,7 +166,7 @@ void V2Exchange::answer_manifest_request(Instant now, Neighbour& from, uint16_t 
   std::vector<Partner::Awaited>& awaits = from.partner->awaits;
   const bool known = std::ranges::any_of(awaits, [&](const auto& a) { return a.path == path; });
   if (!parts.empty() || known || awaits.size() >= Partner::kAwaitsMax) return;
-  awaits.push_back({request, path});
+  awaits.push_back({request, std::string(path)});
 }
 
 void V2Exchange::hand_on_manifests(Instant now) {

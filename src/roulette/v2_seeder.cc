@@ -252,7 +252,7 @@ void V2Seeder::name_to(Instant now, const Arrival& arrival) {
 // Unasked, one or two fresh chunks, while such pushes stay within the uplink; what it asks for
 // waits its turn. Who comes again and again gives nothing, mostly; it has to ask for what it needs.
 void V2Seeder::give_first(Instant now, const Arrival& arrival,
-                          const std::vector<wire::BlockMap>& have, uint32_t any) {
+                          const wire::BlockMaps& have, uint32_t any) {
   const auto object = catalog_.first_object(paths_.text(arrival.admitted.path));
   if (!object || arrival.again || arrival.admitted.again) return;
   for (const wire::BlockMap& map : have) {

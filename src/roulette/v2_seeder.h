@@ -90,7 +90,7 @@ class V2Seeder final : public SeederProfile {
   void on_confirm(Instant now, const Endpoint& from, const wire::Confirm& message);
   void on_greet(Instant now, const Endpoint& from, const wire::Greet& message);
   void name_to(Instant now, const Arrival& arrival);
-  void give_first(Instant now, const Arrival& arrival, const std::vector<wire::BlockMap>& have,
+  void give_first(Instant now, const Arrival& arrival, const wire::BlockMaps& have,
                   uint32_t any);
   void on_neighbour(Instant now, const Endpoint& from, const wire::Datagram& datagram);
   void on_control(Instant now, Visitor& from, const wire::Control& message);

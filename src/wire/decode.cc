@@ -83,8 +83,8 @@ Profile get_profile(Reader& in) {
   return static_cast<Profile>(in.u8());
 }
 
-std::string get_path(Reader& in) {
-  std::string path = in.string16();
+std::string_view get_path(Reader& in) {
+  const std::string_view path = in.view16();
   if (path.size() > content::kPathLengthMax) in.fail();
   return path;
 }
@@ -235,10 +235,10 @@ void get_names(Reader& in, ChunkNames<Max>& out) {
   }
 }
 
-std::vector<BlockMap> get_block_maps(Reader& in) {
+BlockMaps get_block_maps(Reader& in) {
   const uint8_t count = in.u8();
   if (count > kBlockMapsMax) in.fail();
-  std::vector<BlockMap> out;
+  BlockMaps out;
   for (uint8_t i = 0; i < count && !in.failed(); ++i) {
     BlockMap map;
     map.block = in.u16();

@@ -27,7 +27,7 @@ struct Header {
 
 struct Datagram {
   Header header;
-  Message message;  // its spans borrow the datagram
+  Message message;  // its spans and paths borrow the datagram
 };
 [[nodiscard]] std::expected<Datagram, DecodeError> decode(std::span<const uint8_t> datagram);
 

@@ -87,8 +87,7 @@ void put(Writer& out, std::span<const ChunkName> names) {
   }
 }
 
-void put(Writer& out, const std::vector<BlockMap>& maps) {
-  FB_CHECK(maps.size() <= kBlockMapsMax);
+void put(Writer& out, const BlockMaps& maps) {
   out.u8(static_cast<uint8_t>(maps.size()));
   for (const BlockMap& map : maps) {
     out.u16(map.block);

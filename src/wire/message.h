@@ -7,14 +7,15 @@
 // the receiving peer and the sender, a changed source port does no harm, and who was not told the
 // token cannot inject. Token 0 reaches a seeder that has not been met yet.
 //
-// Spans inside messages borrow the datagram (or the caller's buffer, when encoding).
+// Spans and paths inside messages borrow the datagram (or the caller's buffer, when encoding).
 #pragma once
 
 #include <array>
+#include <boost/container/static_vector.hpp>
 #include <cstdint>
 #include <optional>
 #include <span>
-#include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -132,7 +133,7 @@ struct Join {
   Token reply_token = 0;              // put into the answers
   Token name = 0;                     // the joiner's name
   std::optional<Cookie> cookie;       // without one the message is padded
-  std::string path;                   // the file whose manifest is wanted; may be empty
+  std::string_view path;              // the file whose manifest is wanted; may be empty
   bool wide = false;                  // profile v2: padded for contacts with IPv6 addresses
 };
 // Seeder to joiner.
@@ -148,7 +149,7 @@ struct ManifestRequest {
   Token reply_token = 0;
   Cookie cookie{};
   uint16_t request = 0;
-  std::string path;
+  std::string_view path;
 };
 // Seeder to peer: one part of a manifest blob, or that the site has no such file.
 struct ManifestPart {
@@ -305,6 +306,7 @@ struct BlockMap {
   std::array<uint64_t, 4> bits{};
   bool operator==(const BlockMap&) const = default;
 };
+using BlockMaps = boost::container::static_vector<BlockMap, kBlockMapsMax>;
 
 // What every datagram between two traders of profile v2 says. All of it is absolute: a lost one is
 // made good by the next.
@@ -327,18 +329,18 @@ struct Greet {
   Profile profile = Profile::kV2;
   Token reply_token = 0;
   Token name = 0;
-  std::string path;                   // its manifest is wanted; or empty
+  std::string_view path;              // its manifest is wanted; or empty
   // "Any" chunks: of those whose position modulo `classes` is `its_class`, so that several
   // neighbours do not send the same.
   uint8_t any = 0, its_class = 0, classes = 1;
   TradeState state;
-  std::vector<BlockMap> have;         // at most kBlockMapsMax
+  BlockMaps have;
 };
 struct Greeted {
   Token reply_token = 0;
   TradeState state;
   Intervals whole;                    // blocks held whole
-  std::vector<BlockMap> have;
+  BlockMaps have;
 };
 // One more object: what is asked for, and what is held. Naming one of which nothing is held says
 // that it is wanted.
@@ -346,12 +348,12 @@ struct Holding {
   FileId file{};                      // never 0
   ChunkNames<kWantsMax> wants;        // all that the receiver is asked for
   Intervals whole;
-  std::vector<BlockMap> have;
+  BlockMaps have;
 };
 struct Control {
   TradeState state;
   Intervals whole;
-  std::vector<BlockMap> have;
+  BlockMaps have;
   std::vector<Holding> more;          // of other objects, at most kHoldingsMax
 };
 struct Piece {

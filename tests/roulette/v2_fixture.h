@@ -79,7 +79,7 @@ struct Fixture {
   }
   // The neighbour at `where` that the peer has greeted answers that it holds these maps.
   wire::Token answer_greet(const Endpoint& where, wire::Token its_token,
-                           std::vector<wire::BlockMap> have = {}) {
+                           wire::BlockMaps have = {}) {
     const auto greet = out.last<wire::Greet>(where).value();
     wire::Greeted answer;
     answer.reply_token = its_token;

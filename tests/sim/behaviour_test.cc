@@ -52,7 +52,7 @@ void check_same(const wire::TradeState& a, const wire::TradeState& b) {
   CHECK(a.wants.items[0] == b.wants.items[0]);
 }
 
-const std::vector<wire::BlockMap> kMaps = {{0, {5, 0, 0, 1}}, {3, {1, 2, 3, 4}}};
+const wire::BlockMaps kMaps = {{0, {5, 0, 0, 1}}, {3, {1, 2, 3, 4}}};
 const wire::Intervals kWhole = wire::Intervals::of(std::vector<nois::Interval>{{1, 2}, {8, 8}});
 
 }  // namespace

@@ -143,10 +143,11 @@ TEST_CASE("JOIN: padding, flag and path") {
   tail.resize(kJoinPadded);
   REQUIRE(malformed(tail));  // with a cookie there is no padding
   Join longest = proven;
-  longest.path = std::string(content::kPathLengthMax, 'p');
+  const std::string longer(content::kPathLengthMax + 1, 'p');
+  longest.path = std::string_view(longer).substr(1);
   const Bytes good = encoded(0, longest);
   REQUIRE(decode(good).has_value());
-  longest.path += 'p';
+  longest.path = longer;
   REQUIRE(malformed(encoded(0, longest)));
   REQUIRE(malformed(encoded(0, ManifestRequest{1, {}, 1, longest.path})));
   // Any profile is let through, so that it can be answered.
@@ -427,7 +428,7 @@ TEST_CASE("no answer to an unproven message of profile v2 is three times as long
   const size_t greet = encoded(kToken, Greet{Profile::kV2, 1, 2, {}, 0, 0, 1, {}, {}}).size();
   const BlockMap full{0, {~0ULL, ~0ULL, ~0ULL, ~0ULL}};
   const auto greeted = [&](size_t maps) {
-    return encoded(kToken, Greeted{1, {}, {}, std::vector<BlockMap>(maps, full)}).size();
+    return encoded(kToken, Greeted{1, {}, {}, BlockMaps(maps, full)}).size();
   };
   REQUIRE(greet == 57);
   REQUIRE(greeted(1) == 79);

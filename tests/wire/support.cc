@@ -98,8 +98,8 @@ Json json_of(const ChunkNames<Max>& names) {
 }
 
 // "held" has the bytes as they are sent: the lowest position first, without zeros at the end.
-std::vector<BlockMap> maps_of(const Json& list) {
-  std::vector<BlockMap> out;
+BlockMaps maps_of(const Json& list) {
+  BlockMaps out;
   for (const Json& item : list) {
     BlockMap map{item.at("block").get<uint16_t>(), {}};
     const Bytes held = from_hex(item.at("held").get<std::string>());
@@ -111,7 +111,7 @@ std::vector<BlockMap> maps_of(const Json& list) {
   return out;
 }
 
-Json json_of(const std::vector<BlockMap>& maps) {
+Json json_of(const BlockMaps& maps) {
   Json out = Json::array();
   for (const BlockMap& map : maps) {
     Bytes held;
@@ -288,7 +288,7 @@ std::optional<Message> trading_message_of(const std::string& type, const Json& f
     out.profile = static_cast<Profile>(u8("profile"));
     out.reply_token = number_of(f.at("reply_token"));
     out.name = number_of(f.at("name"));
-    out.path = f.at("path").get<std::string>();
+    out.path = f.at("path").get_ref<const std::string&>();
     out.any = u8("any");
     out.its_class = u8("its_class");
     out.classes = u8("classes");
@@ -351,7 +351,9 @@ Message message_of(const std::string& type, const Json& f, Bytes& bytes) {
   const auto u8 = [&](const char* key) { return f.at(key).get<uint8_t>(); };
   const auto u16 = [&](const char* key) { return f.at(key).get<uint16_t>(); };
   const auto profile = [&] { return static_cast<Profile>(u8("profile")); };
-  const auto text = [&](const char* key) { return f.at(key).get<std::string>(); };
+  const auto text = [&](const char* key) -> const std::string& {
+    return f.at(key).get_ref<const std::string&>();  // what a message borrows
+  };
   if (f.contains("bytes")) bytes = from_hex(text("bytes"));
   using enum MessageType;
   if (is(kJoin)) {

@@ -199,9 +199,10 @@ TEST_CASE("GREET: classes, path and reply token") {
   REQUIRE(malformed(greet(0, 0)));
   REQUIRE(malformed(greet(1, 1)));
   REQUIRE(malformed(greet(255, 255)));
-  Greet longest{Profile::kV2, 1, 2, std::string(content::kPathLengthMax, 'p'), 3, 0, 1, {}, {}};
+  const std::string path(content::kPathLengthMax + 1, 'p');
+  Greet longest{Profile::kV2, 1, 2, std::string_view(path).substr(1), 3, 0, 1, {}, {}};
   REQUIRE(fits(encoded(kToken, longest)));
-  longest.path += 'p';
+  longest.path = path;
   REQUIRE(malformed(encoded(kToken, longest)));
   REQUIRE(malformed(encoded(kToken, Greet{Profile::kV2, 0, 2, {}, 0, 0, 1, {}, {}})));
   REQUIRE(malformed(encoded(kToken, Greeted{0, {}, {}, {}})));
@@ -258,7 +259,7 @@ TEST_CASE("JOIN of profile v2: 40 bytes at least") {
   more.push_back(0);
   REQUIRE(malformed(more));
   // With a longer path there is no padding.
-  const Join longer{Profile::kV2, 1, 2, {}, std::string(10, 'p')};
+  const Join longer{Profile::kV2, 1, 2, {}, "pppppppppp"};
   more = encoded(0, longer);
   REQUIRE(more.size() == 40);
   REQUIRE(fits(more));
@@ -369,7 +370,7 @@ class Drawn {
         return Greet{static_cast<Profile>(u8()),
                      token(),
                      rng_.next(),
-                     std::string(rng_.below(content::kPathLengthMax + 1), 'x'),
+                     std::string_view(path_).substr(rng_.below(path_.size() + 1)),
                      u8(),
                      static_cast<uint8_t>(rng_.below(classes)),
                      classes,
@@ -433,8 +434,8 @@ class Drawn {
     }
     return out;
   }
-  std::vector<BlockMap> maps() {
-    std::vector<BlockMap> out(rng_.below(kBlockMapsMax + 1));
+  BlockMaps maps() {
+    BlockMaps out(rng_.below(kBlockMapsMax + 1));
     for (BlockMap& map : out) {
       map.block = static_cast<uint16_t>(rng_.next());
       for (uint64_t i = rng_.below(5); i > 0; --i) {
@@ -466,6 +467,7 @@ class Drawn {
   }
 
   Rng rng_;
+  const std::string path_ = std::string(content::kPathLengthMax, 'x');
   Bytes bytes_;
 };
 
