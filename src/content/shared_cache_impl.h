@@ -244,6 +244,7 @@ bool BasicSharedCache<Atomic, kWays>::Reader::reserve(uint64_t cost) {
   if (cache_->try_reserve(cost)) return true;
   release();
   cache_->free_retired();
+  if (cache_->try_reserve(cost)) return true;
   // Two rounds, a set at a time: most places are free where entries are large.
   for (uint64_t left = 2 * cache_->set_count_; left > 0; --left) {
     const uint64_t first = cache_->hand_.fetch_add(kWays, std::memory_order_relaxed);

@@ -131,8 +131,8 @@ bool V2Exchange::ask_one(Instant now, int64_t& room, bool also_pushable) {
         Neighbour& neighbour = *owned;
         const Partner& partner = *neighbour.partner;
         if (!partner.told_us || neighbour.token_out == 0) continue;
-        if (partner.asked() >= most_asked(neighbour) ||
-            (neighbour.is_seeder && partner.grant == 0)) continue;
+        if (partner.asked() >= most_asked(neighbour)) continue;
+        if (neighbour.is_seeder && partner.grant == 0) continue;
         if (credit_at(neighbour) < size) continue;
         const View* view = neighbour.is_seeder ? nullptr : partner.find_view(wanted.id);
         if (!neighbour.is_seeder &&
