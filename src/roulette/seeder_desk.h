@@ -4,7 +4,7 @@
 
 #include <map>
 #include <optional>
-#include <string>
+#include <string_view>
 #include <utility>
 
 #include "content/site_catalog.h"

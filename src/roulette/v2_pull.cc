@@ -105,7 +105,7 @@ double V2Exchange::cost_of(Instant /*now*/, const Neighbour& neighbour) {
   return cost;
 }
 
-// One or two chunks of the neighbour that will bring them soonest.
+// One or two chunks, or more, of the neighbour that will bring them soonest.
 bool V2Exchange::ask_one(Instant now, int64_t& room, bool also_pushable) {
   for (Object& wanted : objects_) {
     if (!wanted.active) continue;
@@ -153,8 +153,8 @@ bool V2Exchange::ask_one(Instant now, int64_t& room, bool also_pushable) {
       Partner& partner = *best->partner;
       const View* view = best->is_seeder ? nullptr : partner.find_view(wanted.id);
       const bool alone = best->is_seeder && degree() == 0;
-      // Of a large object, whose newcomers begin with different blocks, who is alone asks for all
-      // at once that is to be had, in the order of a reader.
+      // Of a large object who is alone asks for all at once that is to be had, in the order of a
+      // reader. Its newcomers mostly begin with different blocks, so they do not ask for the same.
       const bool in_order = alone && wanted.blocks.size() > kOpenBlocksMax;
       int64_t at_once = best->is_seeder ? 1 : kAskedAtOnce;
       if (in_order) {
