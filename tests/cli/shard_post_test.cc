@@ -85,6 +85,20 @@ TEST_CASE("post: a reader that does not look costs letters, and no memory") {
   CHECK(post.lost() > 0);
 }
 
+TEST_CASE("post: of a letter that does not fit nothing is written") {
+  ShardPost post(2, v2_config(), 1, [](uint32_t) {});
+  Shard reader(post, 1);
+  uint64_t written = 0;
+  for (; post.lost() == 0; ++written) post.forward(0, 1, host(1), std::vector<uint8_t>(1500));
+  --written;
+  // What was left of the room is enough for a short one.
+  post.forward(0, 1, host(1), std::vector<uint8_t>(1));
+  CHECK(post.lost() == 1);
+  post.deliver(kNow, 1, reader.node);
+  CHECK(reader.node.stats().datagrams_in == written + 1);
+  CHECK(reader.node.stats().bytes_in == written * 1500 + 1);
+}
+
 TEST_CASE("post: one shard has nobody to write to") {
   ShardPost post(1, v2_config(), 1, [](uint32_t) { FAIL("nobody to wake"); });
   Shard reader(post, 0);
