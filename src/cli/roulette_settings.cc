@@ -135,6 +135,8 @@ void add_v2_giving(SettingTable& t, roulette::V2Config& c) {
       "One neighbour may owe at least this, however many there are.");
   row(t, "v2.tab_max", &c.tab_max, 1024, kV2TabMax,
       "One neighbour may owe at most this, however few there are.");
+  row(t, "v2.tab_percent", &c.tab_percent, 0, 100,
+      "So much of what a neighbour gave it may owe besides, in percent.");
   row(t, "v2.stranger_tab", &c.stranger_tab, 0, kV2TabMax,
       "How many bytes a neighbour gets that never gave any; one chunk at least.");
   row(t, "v2.push", &c.push, 0, 0,

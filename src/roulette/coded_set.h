@@ -127,12 +127,20 @@ class CodedSet {
       if (p.block == chunk.block) p.bits.reset(chunk.position);
     }
   }
+  // It needs that one no more.
   [[nodiscard]] bool contains(wire::ChunkName chunk) const {
     if (whole_.contains(chunk.block)) return true;
     const Part* found = find(chunk.block);
     return found != nullptr && found->bits.test(chunk.position);
   }
-  // Of a block of `size` chunks.
+  // What it can give of a block with so many source chunks. Who has a block whole has these; which
+  // repair chunks it kept, it does not tell.
+  [[nodiscard]] BlockBits offers(uint16_t block, uint32_t sources) const {
+    if (!whole_.empty() && whole_.contains(block)) return BlockBits::all(sources);
+    const Part* found = find(block);
+    return found == nullptr ? BlockBits{} : found->bits;
+  }
+  // What it needs no more, of a block of `size` chunks.
   [[nodiscard]] BlockBits bits(uint16_t block, uint32_t size) const {
     if (!whole_.empty() && whole_.contains(block)) return BlockBits::all(size);
     const Part* found = find(block);

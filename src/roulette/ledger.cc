@@ -8,6 +8,10 @@ uint64_t Ledger::credit(const Account& account) const {
   return account.verified + std::min(account.pending, config_.unverified_credit.bytes);
 }
 
+uint64_t Ledger::uncounted(const Account& account) const {
+  return account.pending - std::min(account.pending, config_.unverified_credit.bytes);
+}
+
 std::optional<Drop> Ledger::refuses(Instant now, const Account& account, const Address& address,
                                     uint64_t bytes) {
   const uint64_t share = credit(account) * config_.tab_percent / 100;

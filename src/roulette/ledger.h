@@ -34,7 +34,7 @@ class Ledger {
   // Whether `bytes` more may be sent now; otherwise why not.
   [[nodiscard]] std::optional<Drop> refuses(Instant now, const Account& account,
                                             const Address& address, uint64_t bytes);
-  // The same under profile v2: the tab is the caller's, and grows with nothing.
+  // The same with a tab of the caller's: profile v2.
   [[nodiscard]] std::optional<Drop> refuses(Instant now, const Account& account,
                                             const Address& address, uint64_t bytes, ByteCount tab);
   void on_sent(Account& account, const Address& address, uint64_t bytes);
@@ -49,6 +49,8 @@ class Ledger {
   void on_moved(const Account& account, const Address& from, const Address& to);
 
   [[nodiscard]] uint64_t credit(const Account& account) const;
+  // Unverified, and beyond the bound.
+  [[nodiscard]] uint64_t uncounted(const Account& account) const;
   [[nodiscard]] uint64_t sent() const { return sent_; }
   [[nodiscard]] uint64_t received() const { return received_; }
 

@@ -48,6 +48,7 @@ struct View {
   content::FileId file{};
   CodedSet have;
   uint64_t told = 0;         // chunks that we held when it was last told
+  std::vector<uint16_t> told_of;  // likewise of each block, where there are many
   bool named_by_it = false;  // so it wants or keeps it
   bool named_to_it = false;
 };
@@ -134,7 +135,7 @@ struct Partner : TradeCounts {
       if (v.file == file) return v;
     }
     if (views.size() >= kViewsMax) views.erase(views.begin());
-    views.push_back({file, {}, 0, false, false});
+    views.emplace_back().file = file;
     return views.back();
   }
   [[nodiscard]] const View* find_view(content::FileId file) const {

@@ -2,6 +2,7 @@
 #include "roulette/v2_exchange.h"
 
 #include <algorithm>
+#include <functional>
 #include <utility>
 
 #include "base/check.h"
@@ -46,7 +47,10 @@ wire::TradeState V2Exchange::state_for(Instant now, Neighbour& neighbour, const 
   const uint64_t lack = lacking();
   const uint32_t asked = outstanding(now);
   state.room = static_cast<uint8_t>(std::min<uint64_t>(lack > asked ? lack - asked : 0, 255));
-  state.tab = static_cast<uint8_t>(std::min<uint64_t>(tab().bytes / 256, 255));
+  // What it gave and does not count yet would let it ask in vain.
+  const uint64_t tab = tab_of(neighbour).bytes;
+  const uint64_t grants = tab - std::min(tab, core_.ledger.uncounted(neighbour.account));
+  state.tab = static_cast<uint8_t>(std::min<uint64_t>(grants / 256, 255));
   state.salt = salt_;
   state.want_referrals = std::exchange(partner.ask_referrals, false);
   state.reached = reached_;
@@ -67,25 +71,42 @@ void V2Exchange::fill_wants(Partner& partner, content::FileId file, size_t most,
   partner.dirty = std::ranges::any_of(partner.out, [](const Outstanding& o) { return !o.told; });
 }
 
-// The blocks that are fetched now, of which others may have and lack parts. Of an object with few
-// blocks: all that are not whole.
-wire::BlockMaps V2Exchange::maps_of(const Object& object) const {
-  wire::BlockMaps out;
-  const auto add = [&](uint16_t block) {
-    const Block& b = object.blocks[block];
-    if (b.done || !b.held.any() || out.size() >= wire::kBlockMapsMax) return;
-    out.push_back({block, b.held.words});
+// Of blocks that are begun and not whole; of an object with many, those that have grown most since
+// `to` was told of them.
+wire::BlockMaps V2Exchange::maps_for(const View& to, const Object& object, size_t most) {
+  struct Grown {
+    uint32_t by = 0;
+    uint16_t block = 0;
   };
-  if (object.blocks.size() <= wire::kBlockMapsMax) {
-    for (size_t block = 0; block < object.blocks.size(); ++block) add(static_cast<uint16_t>(block));
-  } else {
-    for (const uint16_t block : object.open) add(block);
+  std::vector<Grown> grown;
+  for (size_t block = 0; block < object.blocks.size(); ++block) {
+    const uint32_t told = block < to.told_of.size() ? to.told_of[block] : 0;
+    const uint32_t held = object.blocks[block].held.count();
+    if (object.blocks[block].done || held <= told) continue;
+    grown.push_back({held - told, static_cast<uint16_t>(block)});
+  }
+  if (grown.size() > most) {
+    std::ranges::stable_sort(grown, std::ranges::greater{}, &Grown::by);
+    grown.resize(most);
+  }
+  wire::BlockMaps out;
+  for (const Grown& next : grown) {
+    out.push_back({next.block, object.blocks[next.block].held.words});
   }
   // A small object, whole: its map says more than "whole", namely which repair chunks.
-  if (object.blocks.size() == 1 && object.blocks[0].done) {
+  if (object.blocks.size() == 1 && object.blocks[0].done && most > 0) {
     out.push_back({0, object.blocks[0].held.words});
   }
   return out;
+}
+
+void V2Exchange::note_told(View& who, const Object& object, const wire::BlockMaps& maps) {
+  who.told = object.held;
+  if (object.blocks.size() <= wire::kBlockMapsMax) return;  // told of all of them each time
+  who.told_of.resize(object.blocks.size());
+  for (const wire::BlockMap& map : maps) {
+    who.told_of[map.block] = static_cast<uint16_t>(BlockBits{map.bits}.count());
+  }
 }
 
 wire::Intervals V2Exchange::whole_of(const Object& object) const {
@@ -125,20 +146,22 @@ void V2Exchange::send_control(Instant now, Neighbour& neighbour, bool with_holdi
     return !neighbour.is_seeder && (with_holdings || has_grown(of, partner.view(of.id)));
   };
   if (about != nullptr && tells(*about)) {
+    View& view = partner.view(about->id);
     message.whole = whole_of(*about);
-    message.have = maps_of(*about);
-    partner.view(about->id).told = about->held;
+    message.have = maps_for(view, *about);
+    note_told(view, *about, message.have);
   }
   size_t room = kHoldingsRoom;
   for (const Object& more : objects_) {
     if (&more == about) continue;
     const bool asked = std::ranges::find(files, more.id) != files.end();
     if (!asked && (neighbour.is_seeder || !to_be_told(more, partner))) continue;
+    View& view = partner.view(more.id);
     wire::Holding holding{more.id, {}, {}, {}};
     const bool with_maps = !asked || tells(more);
     if (with_maps) {
       holding.whole = whole_of(more);
-      holding.have = maps_of(more);
+      holding.have = maps_for(view, more);
     }
     const size_t size = kHoldingBytes + (asked ? kWantsOfMore * 4 : 0) + holding.whole.count * 8U +
                         holding.have.size() * 35;
@@ -146,9 +169,8 @@ void V2Exchange::send_control(Instant now, Neighbour& neighbour, bool with_holdi
     if (size > room || message.more.size() == wire::kHoldingsMax) break;
     room -= size;
     fill_wants(partner, more.id, kWantsOfMore, holding.wants);
-    View& view = partner.view(more.id);
     view.named_to_it = true;
-    if (with_maps) view.told = more.held;
+    if (with_maps) note_told(view, more, holding.have);
     message.more.push_back(std::move(holding));
   }
   send(now, neighbour, Lane::kControl, message);
@@ -256,8 +278,8 @@ void V2Exchange::seek(Instant now) {
     const View* view = neighbour.partner->find_view(object.id);
     if (view == nullptr || !object.active) return false;
     return std::ranges::any_of(object.open, [&](uint16_t block) {
-      const uint32_t size = tradeable(object, block);
-      return (view->have.bits(block, size) & wanted_of(object, block)).any();
+      const uint32_t sources = object.blocks[block].sources;
+      return (view->have.offers(block, sources) & wanted_of(object, block)).any();
     });
   };
   const auto useful =

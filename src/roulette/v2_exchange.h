@@ -146,7 +146,9 @@ class V2Exchange final : public Exchange {
   // State of our own in a datagram; about `object` (null: none), with at most `wants_max` wants.
   [[nodiscard]] wire::TradeState state_for(Instant now, Neighbour& neighbour, const Object* object,
                                            size_t wants_max);
-  [[nodiscard]] wire::BlockMaps maps_of(const Object& object) const;
+  [[nodiscard]] static wire::BlockMaps maps_for(const View& to, const Object& object,
+                                                size_t most = wire::kBlockMapsMax);
+  static void note_told(View& who, const Object& object, const wire::BlockMaps& maps);
   [[nodiscard]] wire::Intervals whole_of(const Object& object) const;
   void send_control(Instant now, Neighbour& neighbour, bool with_holdings = true);
   static void fill_wants(Partner& partner, content::FileId file, size_t most,
@@ -193,7 +195,7 @@ class V2Exchange final : public Exchange {
   [[nodiscard]] uint32_t window() const;
   [[nodiscard]] size_t most_asked(const Neighbour& of) const;
   [[nodiscard]] BlockBits known_elsewhere(content::FileId file, uint16_t block,
-                                          uint32_t size) const;
+                                          uint32_t sources) const;
   [[nodiscard]] uint64_t lacking() const;
   [[nodiscard]] uint64_t to_be_paid() const;
   [[nodiscard]] uint32_t outstanding(Instant now) const;
@@ -207,6 +209,7 @@ class V2Exchange final : public Exchange {
                   bool pushed);
   [[nodiscard]] bool may_give(Instant now, const Neighbour& neighbour, uint64_t bytes);
   [[nodiscard]] ByteCount tab() const;
+  [[nodiscard]] ByteCount tab_of(const Neighbour& neighbour) const;
   [[nodiscard]] std::optional<wire::ChunkName> any_chunk(const Object& object,
                                                          const Partner& partner,
                                                          const BlockBits& among);

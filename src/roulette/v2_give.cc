@@ -23,6 +23,9 @@ constexpr uint32_t kRidersFew = 2;    // of our neighbours, and
 constexpr uint32_t kRidersShare = 4;  // more than one in so many
 constexpr Duration kAnnounceAfter = milliseconds(40);
 constexpr uint32_t kAnnouncedAtOnce = 3;
+// Chunks more than it was told of, or a quarter more, and it is told again.
+constexpr uint64_t kNewsMin = 2;
+constexpr uint64_t kNewsMax = 32;
 constexpr uint64_t kNewcomerChunks = 8;  // who holds fewer is one
 // Who has fewer contacts may owe more to each. So it says, and so it is where we have few, too.
 constexpr uint64_t kLenders = 9;
@@ -38,18 +41,23 @@ BlockBits class_bits(uint8_t its_class, uint8_t classes) {
 
 }  // namespace
 
-// Shared out among those who know us, so that the whole risk is bounded.
+// To begin with. Shared out among those who know us, so that the whole risk is bounded.
 ByteCount V2Exchange::tab() const {
   const V2Config& v2 = core_.config.v2;
   const uint64_t sharers = std::max(1U, degree());
   return {std::clamp(v2.tab_total.bytes / sharers, v2.tab_min.bytes, v2.tab_max.bytes)};
 }
 
+// Grows with what it gave: of a large object two may owe each other now more, now less.
+ByteCount V2Exchange::tab_of(const Neighbour& neighbour) const {
+  return {tab().bytes + core_.ledger.credit(neighbour.account) * core_.config.v2.tab_percent / 100};
+}
+
 // Who has never given anything gets a few chunks to begin with. Where some have taken theirs and
 // never gave, it is one chunk. Half the promise is for who pays.
 bool V2Exchange::may_give(Instant now, const Neighbour& neighbour, uint64_t bytes) {
   if (!neighbour.proven || neighbour.token_out == 0 || neighbour.is_seeder) return false;
-  ByteCount limit = tab();
+  ByteCount limit = tab_of(neighbour);
   if (neighbour.partner->got == 0) {
     const bool strict = wary_ || (riders_ >= kRidersFew && riders_ * kRidersShare > degree());
     const bool lends = neighbour.partner->newcomer && !strict;
@@ -157,12 +165,12 @@ std::optional<wire::ChunkName> V2Exchange::any_chunk(const Object& object, const
   const auto start = static_cast<uint32_t>(core_.rng.below(count));
   for (uint32_t i = 0; i < count; ++i) {
     const auto block = static_cast<uint16_t>((start + i) % count);
-    const uint32_t size = object.blocks[block].size;
-    BlockBits bits = object.blocks[block].held & among;
+    const Block& own = object.blocks[block];
+    BlockBits bits = own.held & among;
     if (!bits.any()) continue;
-    if (view != nullptr) bits = bits.minus(view->have.bits(block, size));
+    if (view != nullptr) bits = bits.minus(view->have.bits(block, own.size));
     // What nobody else is known to hold, nobody else is giving to it right now.
-    const BlockBits rare = bits.minus(known_elsewhere(object.id, block, size));
+    const BlockBits rare = bits.minus(known_elsewhere(object.id, block, own.sources));
     if (const auto position = rare.pick(core_.rng)) return wire::ChunkName{block, *position};
     if (const auto position = bits.pick(core_.rng)) return wire::ChunkName{block, *position};
   }
@@ -255,7 +263,7 @@ bool V2Exchange::has_grown(const Object& object, const View& told) {
   const uint64_t grown = object.held - std::min(told.told, object.held);
   if (grown == 0) return false;
   if (object.missing == 0) return true;  // so that it gets no more of it
-  return told.told == 0 || grown >= std::max<uint64_t>(2, object.held / 4);
+  return told.told == 0 || grown >= std::clamp(object.held / 4, kNewsMin, kNewsMax);
 }
 
 // With nothing better to do: who lacks something that we got lately is told.

@@ -160,7 +160,7 @@ void V2Exchange::greet(Instant now, Neighbour& neighbour, const std::string& pat
   message.classes = partner.any_classes;
   const Object* about = current();
   message.state = state_for(now, neighbour, about, 0);
-  if (about != nullptr) message.have = maps_of(*about);
+  if (about != nullptr) message.have = maps_for({}, *about);
   send(now, neighbour, Lane::kControl, message);
 }
 
@@ -244,8 +244,7 @@ Neighbour* V2Exchange::on_greet(Instant now, const Endpoint& from, wire::Token t
   answer.state = state_for(now, nobody, about, 0);
   answer.state.heard = message.state.sequence;
   if (about != nullptr) {
-    answer.have = maps_of(*about);
-    answer.have.resize(std::min<size_t>(answer.have.size(), 1));  // not three times its size
+    answer.have = maps_for({}, *about, 1);  // not three times its size
   }
   core_.send(now, Lane::kControl, from, message.reply_token, answer);
   return nullptr;
@@ -272,12 +271,12 @@ void V2Exchange::welcome_greeter(Instant now, Neighbour& from, const wire::Greet
   if (about == nullptr) about = current();
   answer.state = state_for(now, from, about, 0);
   if (about != nullptr) {
-    answer.have = maps_of(*about);
+    View& view = partner.view(about->id);
+    view.told_of.clear();  // an answer to the same greeting may have been lost
+    answer.have = maps_for(view, *about, from.proven ? wire::kBlockMapsMax : 1);  // not 3 times
     if (from.proven) {
       answer.whole = whole_of(*about);
-      partner.view(about->id).told = about->held;
-    } else {
-      answer.have.resize(std::min<size_t>(answer.have.size(), 1));  // not three times its size
+      note_told(view, *about, answer.have);
     }
   }
   send(now, from, Lane::kControl, answer);

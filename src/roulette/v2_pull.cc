@@ -26,7 +26,8 @@ constexpr size_t kNewsKept = 8;
 constexpr uint32_t kEndgameMissing = 8;
 constexpr uint32_t kEndgameExtra = 6;
 constexpr Duration kEndgameAge = milliseconds(400);
-constexpr size_t kOpenBlocksMax = 4;
+constexpr size_t kOpenBlocksMax = 8;
+constexpr size_t kOrderedBlocks = 4;  // of an object with more, who is alone asks in order
 constexpr uint32_t kOpenTries = 16;
 
 }  // namespace
@@ -124,7 +125,7 @@ bool V2Exchange::ask_one(Instant now, int64_t& room, bool also_pushable) {
       BlockBits free = wanted_of(wanted, block);
       if (!also_pushable) free = free.minus(pushable_);
       if (!free.any()) continue;
-      const uint32_t total = wanted.blocks[block].size;
+      const uint32_t sources = wanted.blocks[block].sources;
       Neighbour* best = nullptr;
       double best_cost = 0;
       for (const auto& owned : core_.neighbours()) {
@@ -136,7 +137,7 @@ bool V2Exchange::ask_one(Instant now, int64_t& room, bool also_pushable) {
         if (credit_at(neighbour) < size) continue;
         const View* view = neighbour.is_seeder ? nullptr : partner.find_view(wanted.id);
         if (!neighbour.is_seeder &&
-            (view == nullptr || !(view->have.bits(block, total) & free).any())) {
+            (view == nullptr || !(view->have.offers(block, sources) & free).any())) {
           continue;
         }
         double cost = cost_of(now, neighbour);
@@ -155,7 +156,7 @@ bool V2Exchange::ask_one(Instant now, int64_t& room, bool also_pushable) {
       const bool alone = best->is_seeder && degree() == 0;
       // Of a large object who is alone asks for all at once that is to be had, in the order of a
       // reader. Its newcomers mostly begin with different blocks, so they do not ask for the same.
-      const bool in_order = alone && wanted.blocks.size() > kOpenBlocksMax;
+      const bool in_order = alone && wanted.blocks.size() > kOrderedBlocks;
       int64_t at_once = best->is_seeder ? 1 : kAskedAtOnce;
       if (in_order) {
         at_once = static_cast<int64_t>(
@@ -172,10 +173,10 @@ bool V2Exchange::ask_one(Instant now, int64_t& room, bool also_pushable) {
         } else if (!also_pushable) {
           from = from.minus(pushable_);
         }
-        if (view != nullptr) from = from & view->have.bits(block, total);
+        if (view != nullptr) from = from & view->have.offers(block, sources);
         std::optional<uint8_t> position;
         if (best->is_seeder)
-          position = from.minus(known_elsewhere(wanted.id, block, total)).pick(core_.rng);
+          position = from.minus(known_elsewhere(wanted.id, block, sources)).pick(core_.rng);
         if (!position) position = from.pick(core_.rng);
         if (!position) break;
         partner.out.push_back({wanted.id, {block, *position}, now, false, false});
@@ -192,11 +193,12 @@ bool V2Exchange::ask_one(Instant now, int64_t& room, bool also_pushable) {
 }
 
 // What some neighbour has need not come from the seeder.
-BlockBits V2Exchange::known_elsewhere(content::FileId file, uint16_t block, uint32_t size) const {
+BlockBits V2Exchange::known_elsewhere(content::FileId file, uint16_t block,
+                                      uint32_t sources) const {
   BlockBits out;
   for (const auto& neighbour : core_.neighbours()) {
     const View* view = neighbour->is_seeder ? nullptr : neighbour->partner->find_view(file);
-    if (view != nullptr) out = out | view->have.bits(block, size);
+    if (view != nullptr) out = out | view->have.offers(block, sources);
   }
   return out;
 }
@@ -444,7 +446,12 @@ void V2Exchange::endgame(Instant now) {
           if (other == slow || other->token_out == 0 || !partner.told_us) continue;
           if (other->is_seeder && partner.grant == 0) continue;
           const View* view = partner.find_view(object.id);
-          if (!other->is_seeder && (view == nullptr || !view->have.contains(late.chunk))) continue;
+          const uint32_t sources = object.blocks[late.chunk.block].sources;
+          if (!other->is_seeder &&
+              (view == nullptr ||
+               !view->have.offers(late.chunk.block, sources).test(late.chunk.position))) {
+            continue;
+          }
           if (credit_at(*other) < object.geometry.chunk_size) continue;
           const bool asked = std::ranges::any_of(partner.out, [&](const Outstanding& o) {
             return o.file == late.file && o.chunk == late.chunk;

@@ -14,7 +14,10 @@ uint64_t Checker::allowed(const PairAccount& account) const {
       const uint64_t share = got * rules_.tab_percent / 100;
       return got + (account.sessions == 1 ? std::max(tab, share) : share + tab * account.sessions);
     }
-    case wire::Profile::kV2: return got + rules_.v2.tab_max.bytes * account.sessions;
+    case wire::Profile::kV2: {
+      const uint64_t share = got * rules_.v2.tab_percent / 100;
+      return got + share + rules_.v2.tab_max.bytes * account.sessions;
+    }
   }
   return 0;
 }

@@ -3,8 +3,9 @@
 //
 //   content      a complete visitor holds the site's bytes
 //   tit_for_tat  what an honest visitor sends another one stays within what it got from it plus
-//                the tab (classic: RouletteConfig::tab, tab_percent; v2: 16 KiB, its largest); in
-//                virtual time only, because on a wire the sender of what arrives is not known
+//                the tab (RouletteConfig::tab and tab_percent, of v2 its tab_max and its own
+//                tab_percent); in virtual time only, because on a wire the sender of what
+//                arrives is not known
 //   promise      what an honest visitor sends in all stays within what it got in all plus
 //                promise_of()
 //   stuck        nobody waits without a timer, or longer than give_up without a word

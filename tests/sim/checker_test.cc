@@ -70,9 +70,9 @@ TEST_CASE("what may be sent, to the byte, in both profiles") {
   using enum wire::Profile;
   for (const Row& row : {Row{kClassic, 0, {1}, 4096}, Row{kClassic, 10'000, {1}, 19'000},
                          Row{kClassic, 1'000, {1, 2}, 1'000 + 900 + 8192},
-                         Row{kV2, 0, {1}, 16'384}, Row{kV2, 100'000, {1}, 116'384},
-                         Row{kV2, 1'000, {1, 2, 3}, 1'000 + 3 * 16'384},
-                         Row{kV2, 1'000, {1, 2}, 1'000 + 2 * 5'000, ByteCount{5'000}}}) {
+                         Row{kV2, 0, {1}, 16'384}, Row{kV2, 100'000, {1}, 141'384},
+                         Row{kV2, 1'000, {1, 2, 3}, 1'250 + 3 * 16'384},
+                         Row{kV2, 1'000, {1, 2}, 1'250 + 2 * 5'000, ByteCount{5'000}}}) {
     CAPTURE(static_cast<int>(row.profile), row.received, row.sessions.size());
     roulette::RouletteConfig rules;
     rules.profile = row.profile;

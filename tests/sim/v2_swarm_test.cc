@@ -38,6 +38,23 @@ TEST_CASE("v2: a crowd at 32 a second takes a third of the paper's rules' time")
   CHECK(s.most_over <= scenario.roulette.upload_promise.bytes);
 }
 
+TEST_CASE("v2: a file of many blocks takes half of the paper's rules' time") {
+  if (kSanitized) return;  // too long there
+  const uint64_t seed = seed_or(1);
+  INFO("FLASHBACK_SEED=" << seed);
+  double mean_s[2]{};
+  for (const auto profile : {wire::Profile::kClassic, wire::Profile::kV2}) {
+    Scenario scenario = v2_crowd(60, 2, kib(1024));
+    scenario.roulette.profile = profile;
+    const RunResult result = run(scenario, seed);
+    CHECK(violation_of(result) == "");
+    CHECK(summary_of(result).complete == 60);
+    mean_s[profile == wire::Profile::kV2 ? 1 : 0] = summary_of(result).mean_s;
+  }
+  CAPTURE(mean_s[0], mean_s[1]);
+  CHECK(mean_s[1] < mean_s[0] * 0.65);
+}
+
 TEST_CASE("v2: who finds out an unequal line is not much slower than who is told") {
   if (kSanitized) return;  // half as many visitors would show nothing
   double found_out_s = 0;
