@@ -299,9 +299,11 @@ void V2Seeder::on_neighbour(Instant now, const Endpoint& from, const wire::Datag
   } else if (const auto* request = std::get_if<wire::ManifestRequest>(&datagram.message)) {
     queue_manifest({from, request->request, {}, visitor.token_out, now}, request->path);
   } else if (const auto* digests = std::get_if<wire::DigestRequest>(&datagram.message)) {
+    const uint64_t before = core_.accepted_bytes();
     desk_.on_digest_request(
         now, {visitor.endpoint, visitor.token_out, visitor.warned, visitor.digests_asked},
         *digests);
+    uplink_.on_sent(now, core_.accepted_bytes() - before);
     if (desk_.polluted(now)) shards_.set_polluted_until(desk_.polluted_until());
   } else if (const auto* introduce = std::get_if<wire::Introduce>(&datagram.message)) {
     on_introduce(now, from, *introduce);

@@ -334,6 +334,39 @@ TEST_CASE("v2 seeder: digests of source and repair chunks, and a warning for new
   CHECK(f.join(host(8)).polluted);
 }
 
+TEST_CASE("v2 seeder: digests take their time of the line, too") {
+  RouletteConfig config;
+  config.v2.seeder_push = 0;
+  config.uplink = {100'000'000};
+  Fixture f(config);
+  std::vector<wire::Token> tokens;
+  for (uint8_t i = 1; i <= 10; ++i) tokens.push_back(f.meet(host(i)));
+  f.now = f.now + seconds(1);
+  f.seeder->set_uplink(f.now, {800'000});
+  const auto asked_for = [&] {
+    return std::ranges::count_if(f.out.sent, [](const auto& sent) {
+      const auto message = sent.decoded().message;
+      const auto* piece = std::get_if<wire::Piece>(&message);
+      return piece != nullptr && !piece->pushed;
+    });
+  };
+  // Ten times 40 digests, some 380 bytes with their headers: 38 ms of the line, which may be 8 ms
+  // behind.
+  for (uint8_t i = 0; i < 10; ++i) {
+    f.receive(host(i + 1), tokens[i], wire::DigestRequest{f.file(), 0, 128});
+  }
+  CHECK(f.out.count<wire::Digests>() == 10);
+  wire::Control control;
+  control.state.sequence = 2;
+  control.state.file = f.file();
+  control.state.wants.add({0, 3});
+  f.receive(host(1), tokens[0], control);
+  f.seeder->advance(f.now + milliseconds(20));
+  CHECK(asked_for() == 0);
+  f.seeder->advance(f.now + milliseconds(45));
+  CHECK(asked_for() == 1);
+}
+
 TEST_CASE("v2 seeder: who has met it anew is heard, though it counts from 1 again") {
   RouletteConfig config;
   config.v2.seeder_push = 0;
