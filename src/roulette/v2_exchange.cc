@@ -2,7 +2,6 @@
 #include "roulette/v2_exchange.h"
 
 #include <algorithm>
-#include <functional>
 #include <utility>
 
 #include "base/check.h"
@@ -86,7 +85,9 @@ wire::BlockMaps V2Exchange::maps_for(const View& to, const Object& object, size_
     grown.push_back({held - told, static_cast<uint16_t>(block)});
   }
   if (grown.size() > most) {
-    std::ranges::stable_sort(grown, std::ranges::greater{}, &Grown::by);
+    std::ranges::sort(grown, [](const Grown& a, const Grown& b) {
+      return a.by != b.by ? a.by > b.by : a.block < b.block;
+    });
     grown.resize(most);
   }
   wire::BlockMaps out;

@@ -111,6 +111,40 @@ TEST_CASE("v2 peer: wrong chunks are known by the seeder's digests, and who vouc
   CHECK(std::ranges::equal(got, f.site->bytes(f.file())));
 }
 
+TEST_CASE("v2 peer: digests that do not come are asked for ever less often") {
+  Fixture f;
+  f.join({{host(2), 0x22}});
+  const auto token = f.answer_greet(host(2), 0x2222);
+  for (uint8_t position = 0; position < 19; ++position) f.give(position);
+  const std::vector<uint8_t> bad(1024, 7);
+  wire::Piece piece;
+  piece.state = f.state(20);
+  piece.chunk = {0, 30};
+  piece.bytes = bad;
+  f.receive(host(2), token, piece);
+  f.pass(milliseconds(10));
+  CHECK(f.out.count<wire::DigestRequest>() == 1);
+  // Again after 0.8 s, then 1.6, 3.2 and 4.
+  for (const int64_t wait_ms : {800, 1600, 3200, 4000}) {
+    f.out.sent.clear();
+    f.pass(milliseconds(wait_ms - 100));
+    CHECK(f.out.count<wire::DigestRequest>() == 0);
+    f.pass(milliseconds(100));
+    CHECK(f.out.count<wire::DigestRequest>() == 1);
+  }
+  // An answer, to a part of it: the rest is asked for, and as soon as at first.
+  const auto request = f.out.last<wire::DigestRequest>(host(1)).value();
+  std::vector<uint8_t> bytes(1024);
+  bytes.resize(f.site->read_chunk(f.file(), request.first, bytes));
+  f.receive(host(1), f.seeder_token,
+            wire::Digests{f.file(), request.first, {content::short_digest(bytes)}});
+  f.out.sent.clear();
+  f.pass(milliseconds(100));
+  CHECK(f.out.count<wire::DigestRequest>() == 1);
+  f.pass(milliseconds(800));
+  CHECK(f.out.count<wire::DigestRequest>() == 2);
+}
+
 TEST_CASE("v2: no neighbour can make a find fail, only its own manifest is worth nothing") {
   Fixture f;
   const wire::Contact contact{host(9), 0x77};
