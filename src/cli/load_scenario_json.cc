@@ -128,6 +128,7 @@ Json v2_json(const roulette::V2Config& v) {
           {"tab_min_bytes", v.tab_min.bytes},
           {"tab_max_bytes", v.tab_max.bytes},
           {"tab_percent", v.tab_percent},
+          {"unverified_credit_bytes", v.unverified_credit.bytes},
           {"stranger_tab_bytes", v.stranger_tab.bytes},
           {"push", v.push},
           {"newcomers_first", v.newcomers_first},

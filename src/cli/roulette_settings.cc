@@ -79,7 +79,7 @@ void add_tit_for_tat(SettingTable& t, roulette::RouletteConfig& c) {
   row(t, "tab_percent", &c.tab_percent, 0, 1000,
       "A neighbour may get this part of what it gave, in percent, when that is more than the tab.");
   row(t, "unverified_credit", &c.unverified_credit, 0, 16 * kMib,
-      "How many received but not yet verified bytes count as given, a neighbour.");
+      "How many received but not yet verified bytes count as given, a neighbour, in profile classic.");
   row(t, "stranger_credit_total", &c.stranger_credit_total, 0, 1024 * kMib,
       "How many bytes all neighbours together get that never gave any.");
   row(t, "stranger_credit_address", &c.stranger_credit_address, 0, 1024 * kMib,
@@ -137,6 +137,9 @@ void add_v2_giving(SettingTable& t, roulette::V2Config& c) {
       "One neighbour may owe at most this, however few there are.");
   row(t, "v2.tab_percent", &c.tab_percent, 0, 100,
       "So much of what a neighbour gave it may owe besides, in percent.");
+  row(t, "v2.unverified_credit", &c.unverified_credit, 0, 16 * kMib,
+      "How many received but not yet verified bytes count as given, a neighbour.");
+  t.find("roulette.v2.unverified_credit")->zero = "none";
   row(t, "v2.stranger_tab", &c.stranger_tab, 0, kV2TabMax,
       "How many bytes a neighbour gets that never gave any; one chunk at least.");
   row(t, "v2.push", &c.push, 0, 0,

@@ -38,6 +38,7 @@ struct V2Config {
   ByteCount tab_min = kib(6);
   ByteCount tab_max = kib(16);
   uint32_t tab_percent = 25;                 // of what it gave, on top of that
+  ByteCount unverified_credit = kib(64);     // in blocks that are not whole, of one neighbour
   ByteCount stranger_tab = kib(3);           // to who has never given; one chunk at least
   bool push = true;                          // idle uplink: unasked chunks to who shows room
   bool newcomers_first = true;               // greetings before other requests
@@ -81,7 +82,7 @@ struct RouletteConfig {
   // Tit-for-tat (3.1.2).
   ByteCount tab = kib(4);
   uint32_t tab_percent = 90;                        // of what was received, when that is more
-  ByteCount unverified_credit = kib(64);            // ours: security rule 3, a neighbour
+  ByteCount unverified_credit = kib(16);            // ours: security rule 3, a neighbour
   ByteCount stranger_credit_total = kib(32);        // ours: rule 3, over all who never paid
   ByteCount stranger_credit_address = kib(8);       // ours: rule 3, per address or /64
   ByteCount upload_promise = kib(8);                // sent <= received + this, over all

@@ -63,6 +63,7 @@ class Download {
   bool cautious = false;
   // When to ask the seeder for digests (again).
   Instant next_digest_request = Instant::never();
+  Duration digest_wait{};  // of the request before, when it was not answered
   // Chunks of current() whose digests are lacking, as one request; none when all are known.
   [[nodiscard]] std::optional<wire::DigestRequest> digests_wanted() const;
   nois::IntervalSet in_flight;

@@ -4,12 +4,17 @@
 
 namespace fb::roulette {
 
+uint64_t Ledger::unverified_max() const {
+  const bool v2 = config_.profile == wire::Profile::kV2;
+  return (v2 ? config_.v2.unverified_credit : config_.unverified_credit).bytes;
+}
+
 uint64_t Ledger::credit(const Account& account) const {
-  return account.verified + std::min(account.pending, config_.unverified_credit.bytes);
+  return account.verified + std::min(account.pending, unverified_max());
 }
 
 uint64_t Ledger::uncounted(const Account& account) const {
-  return account.pending - std::min(account.pending, config_.unverified_credit.bytes);
+  return account.pending - std::min(account.pending, unverified_max());
 }
 
 std::optional<Drop> Ledger::refuses(Instant now, const Account& account, const Address& address,

@@ -64,6 +64,7 @@ class Ledger {
     Address prefix;
     uint64_t bytes = 0;
   };
+  [[nodiscard]] uint64_t unverified_max() const;  // the profile's
   void expire(Instant now);
   void add_debt(const Address& address, uint64_t bytes);
   void forgive(const Address& address, uint64_t bytes);

@@ -22,8 +22,8 @@ namespace fb::roulette {
 
 namespace {
 
-// How long to wait for digests before they are asked for again, and then each time twice as long:
-// under attack all ask, and a busy seeder is not to be asked yet more.
+// Digests that do not come are asked for again, each time after twice as long: under attack all ask,
+// and a busy seeder is not to be asked yet more.
 constexpr Duration kDigestWaitMin = milliseconds(800);
 constexpr Duration kDigestWaitMax = seconds(4);
 // Between two requests for different ones; the seeder answers no more often than each 50 ms.
@@ -68,7 +68,6 @@ struct PeerNode::Impl {
   Instant idle_since = Instant::never();  // nothing to fetch since then
   bool polluted = false;                  // the seeder says so
   Instant digests_paused_until{};
-  Duration digest_wait = kDigestWaitMin;
 };
 
 std::unique_ptr<Exchange> PeerNode::Impl::make_exchange() {
@@ -258,8 +257,8 @@ void PeerNode::Impl::ask_for_digests(Instant now) {
     }
     core.send(now, Lane::kControl, *seeder, *wanted);
     digests_paused_until = now + kDigestPause;
-    download->next_digest_request = now + digest_wait;
-    digest_wait = std::min(digest_wait * 2, kDigestWaitMax);
+    download->digest_wait = std::clamp(download->digest_wait * 2, kDigestWaitMin, kDigestWaitMax);
+    download->next_digest_request = now + download->digest_wait;
   }
 }
 
@@ -269,7 +268,7 @@ void PeerNode::Impl::on_digests(Instant now, const Neighbour& from, const wire::
     core.drop(Drop::kUnexpected);
     return;
   }
-  digest_wait = kDigestWaitMin;
+  download->digest_wait = {};
   const auto result = download->current().set_digests(message.first, message.digests);
   download->next_digest_request = now;
   exchange->on_held_changed(*download);

@@ -18,6 +18,7 @@ constexpr size_t kManifestsWaitingMin = 16;
 constexpr size_t kManifestsWaitingMax = 4096;
 constexpr size_t kManifestsWaitingEach = 64;  // of one endpoint
 constexpr Duration kManifestWaitMax = milliseconds(600);
+constexpr Duration kDigestsAhead = milliseconds(250);  // of the line
 // Visitors who are here for so long when others have come and gone do not give, or get nothing for
 // it. Where there are several, and more than one in so many, the others are told.
 constexpr Duration kLateAtLeast = seconds(5);
@@ -299,12 +300,7 @@ void V2Seeder::on_neighbour(Instant now, const Endpoint& from, const wire::Datag
   } else if (const auto* request = std::get_if<wire::ManifestRequest>(&datagram.message)) {
     queue_manifest({from, request->request, {}, visitor.token_out, now}, request->path);
   } else if (const auto* digests = std::get_if<wire::DigestRequest>(&datagram.message)) {
-    const uint64_t before = core_.accepted_bytes();
-    desk_.on_digest_request(
-        now, {visitor.endpoint, visitor.token_out, visitor.warned, visitor.digests_asked},
-        *digests);
-    uplink_.on_sent(now, core_.accepted_bytes() - before);
-    if (desk_.polluted(now)) shards_.set_polluted_until(desk_.polluted_until());
+    on_digest_request(now, visitor, *digests);
   } else if (const auto* introduce = std::get_if<wire::Introduce>(&datagram.message)) {
     on_introduce(now, from, *introduce);
   } else if (const auto* bye = std::get_if<wire::Bye>(&datagram.message)) {
@@ -312,6 +308,17 @@ void V2Seeder::on_neighbour(Instant now, const Endpoint& from, const wire::Datag
   } else {
     core_.drop(Drop::kWrongRole);
   }
+}
+
+// The answer is many times as long, and nothing waits for it. So who asks and asks could fill the
+// line far ahead; beyond a part of a second it has to ask again.
+void V2Seeder::on_digest_request(Instant now, Visitor& from, const wire::DigestRequest& message) {
+  if (uplink_.ready_at() - now > kDigestsAhead) return core_.drop(Drop::kQueueFull);
+  const uint64_t before = core_.accepted_bytes();
+  desk_.on_digest_request(now, {from.endpoint, from.token_out, from.warned, from.digests_asked},
+                          message);
+  uplink_.on_sent(now, core_.accepted_bytes() - before);
+  if (desk_.polluted(now)) shards_.set_polluted_until(desk_.polluted_until());
 }
 
 void V2Seeder::on_control(Instant now, Visitor& from, const wire::Control& message) {

@@ -94,6 +94,7 @@ class V2Seeder final : public SeederProfile {
                   uint32_t any);
   void on_neighbour(Instant now, const Endpoint& from, const wire::Datagram& datagram);
   void on_control(Instant now, Visitor& from, const wire::Control& message);
+  void on_digest_request(Instant now, Visitor& from, const wire::DigestRequest& message);
   void queue_wanted(Instant now, Visitor& from, content::FileId file,
                     const wire::ChunkNames<wire::kWantsMax>& wants);
   void on_bye(Visitor& from, const wire::Bye& message);

@@ -127,18 +127,24 @@ TEST_CASE("tit-for-tat: the tab, then what was paid") {
 }
 
 TEST_CASE("unverified bytes are credit up to a bound, and taken back when they were bad") {
-  RouletteConfig config;
-  config.unverified_credit = kib(2);
-  config.upload_promise = kib(1024);
-  Ledger ledger(config);
-  Account account;
-  const Address address = host(1).address;
-  ledger.on_received(account, address, 8 * 1024, true);
-  CHECK(ledger.credit(account) == 2 * 1024);
-  ledger.on_verified(account, 1024);
-  CHECK(ledger.credit(account) == 3 * 1024);
-  ledger.on_discarded(account, 7 * 1024);
-  CHECK(ledger.credit(account) == 1024);
+  for (const auto profile : {wire::Profile::kClassic, wire::Profile::kV2}) {
+    RouletteConfig config;
+    config.profile = profile;
+    const bool v2 = profile == wire::Profile::kV2;
+    (v2 ? config.v2.unverified_credit : config.unverified_credit) = kib(2);
+    Ledger ledger(config);
+    Account account;
+    const Address address = host(1).address;
+    ledger.on_received(account, address, 8 * 1024, true);
+    CHECK(ledger.credit(account) == 2 * 1024);
+    CHECK(ledger.uncounted(account) == 6 * 1024);
+    ledger.on_verified(account, 1024);
+    CHECK(ledger.credit(account) == 3 * 1024);
+    CHECK(ledger.uncounted(account) == 5 * 1024);
+    ledger.on_discarded(account, 7 * 1024);
+    CHECK(ledger.credit(account) == 1024);
+    CHECK(ledger.uncounted(account) == 0);
+  }
 }
 
 TEST_CASE("the promise to our own visitor holds over all neighbours") {

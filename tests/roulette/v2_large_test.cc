@@ -137,7 +137,7 @@ TEST_CASE("v2 peer: who gave much may owe more, as far as it counts, and is told
     CAPTURE(row.percent, row.unverified.bytes);
     RouletteConfig config = quiet();
     config.v2.tab_percent = row.percent;
-    config.unverified_credit = row.unverified;
+    config.v2.unverified_credit = row.unverified;
     Large f(config);
     f.give_block(0, 0, 60);
     for (uint8_t position = 0; position < 8; ++position) {

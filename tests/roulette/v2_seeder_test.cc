@@ -367,6 +367,28 @@ TEST_CASE("v2 seeder: digests take their time of the line, too") {
   CHECK(asked_for() == 1);
 }
 
+TEST_CASE("v2 seeder: requests for digests fill its line a part of a second ahead, no more") {
+  RouletteConfig config;
+  config.v2.seeder_push = 0;
+  config.uplink = {100'000'000};
+  Fixture f(config);
+  std::vector<wire::Token> tokens;
+  for (uint8_t i = 1; i <= 20; ++i) tokens.push_back(f.meet(host(i)));
+  f.now = f.now + seconds(1);
+  f.seeder->set_uplink(f.now, {80'000});
+  // Each answer of some 380 bytes takes 38 ms.
+  for (uint8_t i = 0; i < 20; ++i) {
+    f.receive(host(i + 1), tokens[i], wire::DigestRequest{f.file(), 0, 128});
+  }
+  const size_t answered = f.out.count<wire::Digests>();
+  CHECK(answered >= 6);
+  CHECK(answered <= 8);
+  CHECK(f.drops(Drop::kQueueFull) == 20 - answered);
+  f.now = f.now + seconds(1);
+  f.receive(host(20), tokens[19], wire::DigestRequest{f.file(), 0, 128});
+  CHECK(f.out.count<wire::Digests>() == answered + 1);
+}
+
 TEST_CASE("v2 seeder: who has met it anew is heard, though it counts from 1 again") {
   RouletteConfig config;
   config.v2.seeder_push = 0;

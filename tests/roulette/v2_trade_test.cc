@@ -145,6 +145,19 @@ TEST_CASE("v2 peer: digests that do not come are asked for ever less often") {
   CHECK(f.out.count<wire::DigestRequest>() == 2);
 }
 
+TEST_CASE("v2 peer: who is warned asks for digests as soon as the seeder knows it") {
+  Fixture f;
+  wire::Admit admit;
+  admit.ask_manifest = admit.polluted = true;
+  f.start("f", admit);
+  f.load();
+  f.pass(milliseconds(500));
+  CHECK(f.out.count<wire::DigestRequest>() == 0);
+  f.answer_greet(host(1), kSeederToken);
+  f.pass(milliseconds(70));
+  CHECK(f.out.count<wire::DigestRequest>() == 1);
+}
+
 TEST_CASE("v2: no neighbour can make a find fail, only its own manifest is worth nothing") {
   Fixture f;
   const wire::Contact contact{host(9), 0x77};
