@@ -79,7 +79,7 @@ void add_tit_for_tat(SettingTable& t, roulette::RouletteConfig& c) {
   row(t, "tab_percent", &c.tab_percent, 0, 1000,
       "A neighbour may get this part of what it gave, in percent, when that is more than the tab.");
   row(t, "unverified_credit", &c.unverified_credit, 0, 16 * kMib,
-      "How many received but not yet verified bytes count as given, a neighbour, in profile classic.");
+      "How many received but not yet verified bytes count as given, a neighbour; profile classic.");
   row(t, "stranger_credit_total", &c.stranger_credit_total, 0, 1024 * kMib,
       "How many bytes all neighbours together get that never gave any.");
   row(t, "stranger_credit_address", &c.stranger_credit_address, 0, 1024 * kMib,

@@ -22,8 +22,8 @@ namespace fb::roulette {
 
 namespace {
 
-// Digests that do not come are asked for again, each time after twice as long: under attack all ask,
-// and a busy seeder is not to be asked yet more.
+// Digests that do not come are asked for again, each time after twice as long: under attack all
+// ask, and a busy seeder is not to be asked yet more.
 constexpr Duration kDigestWaitMin = milliseconds(800);
 constexpr Duration kDigestWaitMax = seconds(4);
 // Between two requests for different ones; the seeder answers no more often than each 50 ms.
