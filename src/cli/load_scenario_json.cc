@@ -123,6 +123,7 @@ Json v2_json(const roulette::V2Config& v) {
           {"any", v.any},
           {"timeout_min_s", v.timeout_min.seconds()},
           {"strikes", v.strikes},
+          {"ask_along", v.ask_along},
           {"endgame", v.endgame},
           {"tab_total_bytes", v.tab_total.bytes},
           {"tab_min_bytes", v.tab_min.bytes},

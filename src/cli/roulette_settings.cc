@@ -124,6 +124,9 @@ void add_v2_pulling(SettingTable& t, roulette::V2Config& c) {
       "The shortest wait for a requested chunk, however quick the neighbour is.");
   row(t, "v2.strikes", &c.strikes, 1, 100,
       "A neighbour that let this many requests in a row pass is dead.");
+  row(t, "v2.ask_along", &c.ask_along, 0, 0,
+      "Who gets a chunk is asked for one in the same datagram; requests that go alone wait until "
+      "there are several.");
   row(t, "v2.endgame", &c.endgame, 0, 0,
       "The last chunks are asked of several neighbours at once.");
 }

@@ -31,6 +31,7 @@ struct V2Config {
   uint32_t any = 3;                          // chunks that a greeting asks for
   Duration timeout_min = milliseconds(400);
   uint32_t strikes = 3;                      // time-outs in a row; then it is dead
+  bool ask_along = true;                     // pieces carry a request each; alone go several
   bool endgame = true;                       // the last chunks are asked of several
 
   // Giving.

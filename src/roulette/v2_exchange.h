@@ -179,7 +179,8 @@ class V2Exchange final : public Exchange {
 
   // Asking (v2_pull.cc).
   void pull(Instant now);
-  bool ask_one(Instant now, int64_t& room, bool also_pushable);
+  bool ask_one(Instant now, int64_t& room, bool also_pushable, const Neighbour* only = nullptr);
+  void ask_along(Instant now, const Neighbour& receiver);
   [[nodiscard]] BlockBits wanted_of(const Object& object, uint16_t block) const;
   [[nodiscard]] int64_t credit_at(const Neighbour& neighbour) const;
   [[nodiscard]] double cost_of(Instant now, const Neighbour& neighbour);

@@ -222,6 +222,7 @@ bool V2Exchange::send_piece(Instant now, Neighbour& neighbour, Object& object,
     object.blocks[chunk.block].held.reset(chunk.position);
     return false;
   }
+  ask_along(now, neighbour);
   // What it was not told yet of our wants rides along, of another object if need be.
   const Object* about = &object;
   if (partner.dirty) {

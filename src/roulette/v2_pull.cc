@@ -11,6 +11,12 @@ namespace fb::roulette {
 namespace {
 
 constexpr int64_t kAskedAtOnce = 2;   // of one neighbour
+// A request that rides on a piece costs four bytes, alone it costs ninety. So while more than
+// kLastOnes are lacking, none goes alone before one in so many places of the window is free; and
+// those that ride may go beyond the window by one in so many.
+constexpr int64_t kAloneShare = 4;
+constexpr int64_t kAlongShare = 4;
+constexpr int64_t kLastOnes = 8;
 constexpr uint32_t kSlack = 3;        // chunks that are asked for beyond those needed,
 constexpr uint32_t kSlackShare = 32;  // and at most one in so many
 constexpr Duration kOutstandingCost = milliseconds(80);  // of each chunk that it owes us
@@ -106,8 +112,8 @@ double V2Exchange::cost_of(Instant /*now*/, const Neighbour& neighbour) {
   return cost;
 }
 
-// One or two chunks, or more, of the neighbour that will bring them soonest.
-bool V2Exchange::ask_one(Instant now, int64_t& room, bool also_pushable) {
+// One or two chunks, or more, of the neighbour that will bring them soonest, or of `only`.
+bool V2Exchange::ask_one(Instant now, int64_t& room, bool also_pushable, const Neighbour* only) {
   for (Object& wanted : objects_) {
     if (!wanted.active) continue;
     const auto size = static_cast<int64_t>(wanted.geometry.chunk_size);
@@ -131,6 +137,7 @@ bool V2Exchange::ask_one(Instant now, int64_t& room, bool also_pushable) {
       for (const auto& owned : core_.neighbours()) {
         Neighbour& neighbour = *owned;
         const Partner& partner = *neighbour.partner;
+        if (only != nullptr && only != &neighbour) continue;
         if (!partner.told_us || neighbour.token_out == 0) continue;
         if (partner.asked() >= most_asked(neighbour)) continue;
         if (neighbour.is_seeder && partner.grant == 0) continue;
@@ -241,13 +248,25 @@ bool V2Exchange::open_block(Object& object) {
   return true;
 }
 
+// A piece is about to go there: what is asked in return rides on it.
+void V2Exchange::ask_along(Instant now, const Neighbour& receiver) {
+  if (!core_.config.v2.ask_along || receiver.partner->dirty) return;
+  const auto asked = static_cast<int64_t>(outstanding(now));
+  const auto most = static_cast<int64_t>(window());
+  const auto lack = static_cast<int64_t>(lacking());
+  if (most + most / kAlongShare <= asked || lack + kSlack <= asked) return;
+  int64_t one = 1;
+  if (!ask_one(now, one, false, &receiver)) ask_one(now, one, true, &receiver);
+}
+
 void V2Exchange::pull(Instant now) {
   if (!admitted_ || objects_.empty()) return;
   const auto asked = static_cast<int64_t>(outstanding(now));
-  int64_t room = static_cast<int64_t>(window()) - asked;
+  const auto most = static_cast<int64_t>(window());
   const auto lack = static_cast<int64_t>(lacking());
-  room = std::min(room, lack + kSlack - asked);
-  if (room <= 0) return;
+  const bool waits = core_.config.v2.ask_along && lack - asked > kLastOnes;
+  int64_t room = std::min(most - asked, lack + kSlack - asked);
+  if (waits && most - asked < most / kAloneShare) room = 0;
   while (room > 0) {
     if (ask_one(now, room, false) || ask_one(now, room, true)) continue;
     bool opened = false;

@@ -1,4 +1,8 @@
 // The peer of profile v2, datagram by datagram: which chunks it asks for, of whom, and when.
+#include <map>
+#include <set>
+
+#include "roulette/coded_set.h"
 #include "v2_fixture.h"
 
 using namespace fb;
@@ -187,4 +191,105 @@ TEST_CASE("v2 peer: who gets nothing asks the seeder soon, and then ever less of
   const size_t calls = f.out.count<wire::Control>() + f.out.count<wire::Join>();
   CHECK(calls >= 2);
   CHECK(calls <= 8);
+}
+
+namespace {
+
+// A visitor with a window of 16 chunks, which are asked of six neighbours that have all and grant
+// much, four of each at most.
+struct Crowded : Fixture {
+  static constexpr uint8_t kOthers = 6;
+
+  Crowded(size_t size, bool ask_along) : Fixture(size, config(ask_along)) {
+    std::vector<wire::Contact> contacts;
+    for (uint8_t i = 2; i < 2 + kOthers; ++i) contacts.push_back({host(i), 0x20U + i});
+    join(contacts);
+    for (uint8_t i = 0; i < 8; ++i) give(i);
+    for (uint8_t i = 2; i < 2 + kOthers; ++i) {
+      const auto greet = out.last<wire::Greet>(host(i)).value();
+      tokens[i] = greet.reply_token;
+      wire::Greeted answer;
+      answer.reply_token = 0x2200U + i;
+      answer.state = state(200);
+      answer.have = {wire::BlockMap{0, BlockBits::all(255).words}};
+      receive(host(i), greet.reply_token, answer);
+    }
+    pass(milliseconds(50));
+  }
+  static RouletteConfig config(bool ask_along) {
+    RouletteConfig out;
+    out.downlink = out.uplink = {800'000};
+    out.v2.ask_along = ask_along;
+    out.v2.push = false;
+    out.v2.any = 0;
+    out.v2.timeout_min = seconds(10);
+    return out;
+  }
+  // Positions that were asked for by name so far, of whomever.
+  std::set<uint8_t> named() const {
+    std::set<uint8_t> positions;
+    for (const auto& sent : out.sent) {
+      const auto message = sent.decoded().message;
+      const auto* control = std::get_if<wire::Control>(&message);
+      const auto* piece = std::get_if<wire::Piece>(&message);
+      if (control == nullptr && piece == nullptr) continue;
+      const wire::TradeState& told = control != nullptr ? control->state : piece->state;
+      for (const wire::ChunkName chunk : told.wants.span()) positions.insert(chunk.position);
+    }
+    return positions;
+  }
+  // A chunk that `from` was asked for comes.
+  void answer(uint8_t from) {
+    const auto asked = out.last<wire::Control>(host(from)).value().state.wants;
+    REQUIRE(asked.count > 0);
+    give_from(host(from), tokens.at(from), asked.span().front().position);
+  }
+  void want(uint8_t from, uint8_t position) {
+    wire::Control control;
+    control.state = state(200);
+    control.state.wants.add({0, position});
+    receive(host(from), tokens.at(from), control);
+  }
+
+  std::map<uint8_t, wire::Token> tokens;
+};
+
+}  // namespace
+
+TEST_CASE("v2 peer: a piece carries a request, also a few beyond the window") {
+  for (const bool ask_along : {true, false}) {
+    CAPTURE(ask_along);
+    Crowded f(100 * 1024, ask_along);
+    const size_t before = f.named().size();
+    REQUIRE(before == 16);
+    // Each of them wants a chunk, and for four a place is left.
+    for (uint8_t i = 2; i < 2 + Crowded::kOthers; ++i) f.want(i, i - 2);
+    const size_t controls = f.out.count<wire::Control>();
+    f.pass(milliseconds(100));
+    for (uint8_t i = 2; i < 2 + Crowded::kOthers; ++i) CHECK(f.pieces_to(host(i)) == 1);
+    CHECK(f.named().size() == before + (ask_along ? 4 : 0));
+    CHECK(f.out.count<wire::Control>() == controls);
+  }
+}
+
+TEST_CASE("v2 peer: a request goes alone when a quarter of the window is free, or at the end") {
+  for (const bool ask_along : {true, false}) {
+    CAPTURE(ask_along);
+    Crowded f(100 * 1024, ask_along);
+    REQUIRE(f.named().size() == 16);
+    for (uint8_t i = 2; i < 5; ++i) {
+      f.answer(i);
+      f.pass(milliseconds(50));
+      CHECK(f.named().size() == 16U + (ask_along ? 0 : i - 1));
+    }
+    f.answer(5);
+    f.pass(milliseconds(50));
+    CHECK(f.named().size() == 20);
+  }
+  // Of 32 chunks eight are here, 16 are asked for, and eight more are the last ones.
+  Crowded f(32 * 1024, true);
+  REQUIRE(f.named().size() == 16);
+  f.answer(2);
+  f.pass(milliseconds(50));
+  CHECK(f.named().size() == 17);
 }
