@@ -250,11 +250,9 @@ bool V2Exchange::open_block(Object& object) {
 
 // A piece is about to go there: what is asked in return rides on it.
 void V2Exchange::ask_along(Instant now, const Neighbour& receiver) {
-  if (!core_.config.v2.ask_along || receiver.partner->dirty) return;
-  const auto asked = static_cast<int64_t>(outstanding(now));
+  if (!core_.config.v2.ask_along) return;
   const auto most = static_cast<int64_t>(window());
-  const auto lack = static_cast<int64_t>(lacking());
-  if (most + most / kAlongShare <= asked || lack + kSlack <= asked) return;
+  if (most + most / kAlongShare <= static_cast<int64_t>(outstanding(now))) return;
   int64_t one = 1;
   if (!ask_one(now, one, false, &receiver)) ask_one(now, one, true, &receiver);
 }
