@@ -132,6 +132,8 @@ Json v2_json(const roulette::V2Config& v) {
           {"unverified_credit_bytes", v.unverified_credit.bytes},
           {"stranger_tab_bytes", v.stranger_tab.bytes},
           {"push", v.push},
+          {"rarest_first", v.rarest_first},
+          {"scarce_first", v.scarce_first},
           {"newcomers_first", v.newcomers_first},
           {"complete_first", v.complete_first},
           {"pacing", v.pacing},

@@ -147,6 +147,11 @@ void add_v2_giving(SettingTable& t, roulette::V2Config& c) {
       "How many bytes a neighbour gets that never gave any; one chunk at least.");
   row(t, "v2.push", &c.push, 0, 0,
       "An idle uplink sends chunks unasked to neighbours that lack many.");
+  row(t, "v2.rarest_first", &c.rarest_first, 0, 0,
+      "Of these, the chunks that the fewest neighbours are known to hold go first.");
+  row(t, "v2.scarce_first", &c.scarce_first, 0, 0,
+      "Where all neighbours together do not hold a block yet, chunks that hardly anybody holds "
+      "are sent before those that are asked for, and those that many hold are not sent unasked.");
   row(t, "v2.newcomers_first", &c.newcomers_first, 0, 0,
       "Neighbours that hold next to nothing get their first chunks before all others.");
   row(t, "v2.complete_first", &c.complete_first, 0, 0,

@@ -42,6 +42,8 @@ struct V2Config {
   ByteCount unverified_credit = kib(64);     // in blocks that are not whole, of one neighbour
   ByteCount stranger_tab = kib(3);           // to who has never given; one chunk at least
   bool push = true;                          // idle uplink: unasked chunks to who shows room
+  bool rarest_first = true;                  // of these, what the fewest neighbours hold
+  bool scarce_first = true;                  // where a block is nowhere whole, before requests
   bool newcomers_first = true;               // greetings before other requests
   bool complete_first = true;                // then who lacks least; else first come, first served
   bool pacing = true;                        // data waits for the uplink here, not in the line

@@ -13,6 +13,7 @@
 
 #include "roulette/downlink_estimate.h"
 #include "roulette/exchange.h"
+#include "roulette/holders.h"
 #include "roulette/seeder_link.h"
 #include "roulette/ticket.h"
 #include "roulette/uplink.h"
@@ -46,6 +47,7 @@ class V2Exchange final : public Exchange {
   static constexpr uint64_t kPieceOverhead = 77;  // about: headers of IP, UDP and PIECE
   static constexpr size_t kManifestAsked = 2;  // contacts that are asked for it
   static constexpr Duration kTick = milliseconds(10);
+  static constexpr size_t kOpenBlocksMax = 8;
   static constexpr Duration kUnansweredMax = milliseconds(800);  // a greeting
   static constexpr Duration kSilenceMax = seconds(2);            // of a neighbour, while we fetch
 
@@ -195,17 +197,21 @@ class V2Exchange final : public Exchange {
   void endgame(Instant now);
   [[nodiscard]] uint32_t window() const;
   [[nodiscard]] size_t most_asked(const Neighbour& of) const;
-  [[nodiscard]] BlockBits known_elsewhere(content::FileId file, uint16_t block,
-                                          uint32_t sources) const;
+  [[nodiscard]] Holders holders_of(const Object& object, uint16_t block) const;
+  [[nodiscard]] BlockBits known_elsewhere(const Object& object, uint16_t block) const;
   [[nodiscard]] uint64_t lacking() const;
   [[nodiscard]] uint64_t to_be_paid() const;
   [[nodiscard]] uint32_t outstanding(Instant now) const;
 
   // Giving (v2_give.cc).
   void give(Instant now);
-  bool give_one(Instant now);
+  bool give_one(Instant now, bool scarce);
   bool give_wanted(Instant now);
-  bool push_one(Instant now);
+  enum class Push : uint8_t { kScarce, kAny };
+  class Counted;
+  bool push_one(Instant now, Push what);
+  [[nodiscard]] bool any_scarce() const;
+  [[nodiscard]] static bool is_scarce(const Block& block, const BlockBits& elsewhere);
   bool send_piece(Instant now, Neighbour& neighbour, Object& object, wire::ChunkName chunk,
                   bool pushed);
   [[nodiscard]] bool may_give(Instant now, const Neighbour& neighbour, uint64_t bytes);
@@ -213,7 +219,13 @@ class V2Exchange final : public Exchange {
   [[nodiscard]] ByteCount tab_of(const Neighbour& neighbour) const;
   [[nodiscard]] std::optional<wire::ChunkName> any_chunk(const Object& object,
                                                          const Partner& partner,
-                                                         const BlockBits& among);
+                                                         const BlockBits& among,
+                                                         bool push, Counted& counted);
+  [[nodiscard]] BlockBits rare_of_scarce(const Object& object, uint16_t block,
+                                         Counted& counted) const;
+  [[nodiscard]] std::optional<wire::ChunkName> scarce_chunk(const Object& object,
+                                                            const Partner& partner,
+                                                            Counted& counted);
   [[nodiscard]] static bool has_grown(const Object& object, const View& told);
   void announce(Instant now);
 

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <array>
 #include <utility>
+#include <vector>
 
 #include "base/unfilled.h"
 #include "roulette/v2_exchange.h"
@@ -17,6 +18,11 @@ constexpr uint32_t kPushesOutMin = 1;
 constexpr uint32_t kPushesOutFirst = 2;   // of who holds few chunks, and could not use its uplink
 constexpr uint64_t kFewHeld = 30;         // else
 constexpr uint32_t kPushesOutTotal = 12;  // of few neighbours, each may have more
+// What is scarce goes before what is asked for until so many others are known to hold it; and no
+// more of it unasked once one neighbour in so many does.
+constexpr uint32_t kScarceHolders = 2;
+constexpr uint32_t kCommonShare = 5;
+constexpr uint32_t kScarceOut = 2;  // as kPushesOutMin
 
 constexpr Duration kHeardLately = milliseconds(400);
 constexpr uint32_t kRidersFew = 2;    // of our neighbours, and
@@ -89,18 +95,60 @@ void V2Exchange::give(Instant now) {
   if (!admitted_ || objects_.empty()) return;
   // With nobody to give to, the next tick or datagram will see.
   next_give_ = Instant::never();
+  std::optional<bool> scarce;  // stays so, whatever we give
   for (;;) {
     if (!uplink_.ready(now) && core_.config.v2.pacing) {
       next_give_ = uplink_.ready_at();
       return;
     }
-    if (!give_one(now)) return;
+    if (!scarce) scarce = core_.config.v2.scarce_first && any_scarce();
+    if (!give_one(now, *scarce)) return;
   }
 }
 
-bool V2Exchange::give_one(Instant now) {
+// The holders of a few blocks, so that they are counted once for all neighbours; right until
+// something is heard or sent.
+class V2Exchange::Counted {
+ public:
+  // Holds until the next call.
+  const Holders& of(const V2Exchange& exchange, const Object& object, uint16_t block) {
+    const auto found = std::ranges::find_if(
+        some_, [&](const One& one) { return one.object == &object && one.block == block; });
+    if (found != some_.end()) return found->holders;
+    if (some_.size() >= kOpenBlocksMax) some_.clear();
+    return some_.emplace_back(One{&object, block, exchange.holders_of(object, block)}).holders;
+  }
+
+ private:
+  struct One {
+    const Object* object;
+    uint16_t block;
+    Holders holders;
+  };
+  std::vector<One> some_;
+};
+
+bool V2Exchange::give_one(Instant now, bool scarce) {
+  const bool push = core_.config.v2.push;
+  if (push && scarce && push_one(now, Push::kScarce)) return true;
   if (give_wanted(now)) return true;
-  return core_.config.v2.push && push_one(now);
+  return push && push_one(now, Push::kAny);
+}
+
+// All that we and our neighbours are known to hold of it does not make it whole. Then whoever has
+// a chunk that others have not is to spread it; and what most have by now reaches the rest by
+// itself, where many would push the same to the same.
+bool V2Exchange::is_scarce(const Block& block, const BlockBits& elsewhere) {
+  return (block.held | elsewhere).count() < block.sources;
+}
+
+bool V2Exchange::any_scarce() const {
+  return std::ranges::any_of(objects_, [&](const Object& object) {
+    return object.active && std::ranges::any_of(object.open, [&](uint16_t block) {
+      return !object.blocks[block].done &&
+             is_scarce(object.blocks[block], known_elsewhere(object, block));
+    });
+  });
 }
 
 // Who was met lately first, so that newcomers can pay soon; then who lacks least.
@@ -147,9 +195,11 @@ bool V2Exchange::give_wanted(Instant now) {
     }
     --partner.any_in;
     Object* of = lacked_by(partner, 1);
+    Counted counted;
     const auto chunk =
         of == nullptr ? std::nullopt
-                      : any_chunk(*of, partner, class_bits(partner.in_class, partner.in_classes));
+                      : any_chunk(*of, partner, class_bits(partner.in_class, partner.in_classes),
+                                  /*push=*/false, counted);
     if (!chunk) {
       partner.any_in = 0;
       continue;
@@ -159,7 +209,9 @@ bool V2Exchange::give_wanted(Instant now) {
 }
 
 std::optional<wire::ChunkName> V2Exchange::any_chunk(const Object& object, const Partner& partner,
-                                                     const BlockBits& among) {
+                                                     const BlockBits& among,
+                                                     bool push, Counted& counted) {
+  const V2Config& v2 = core_.config.v2;
   const View* view = partner.find_view(object.id);
   const auto count = static_cast<uint32_t>(object.blocks.size());
   const auto start = static_cast<uint32_t>(core_.rng.below(count));
@@ -169,21 +221,61 @@ std::optional<wire::ChunkName> V2Exchange::any_chunk(const Object& object, const
     BlockBits bits = own.held & among;
     if (!bits.any()) continue;
     if (view != nullptr) bits = bits.minus(view->have.bits(block, own.size));
-    // What nobody else is known to hold, nobody else is giving to it right now.
-    const BlockBits rare = bits.minus(known_elsewhere(object.id, block, own.sources));
-    if (const auto position = rare.pick(core_.rng)) return wire::ChunkName{block, *position};
-    if (const auto position = bits.pick(core_.rng)) return wire::ChunkName{block, *position};
+    const Holders& holders = counted.of(*this, object, block);
+    if (push && v2.scarce_first && is_scarce(own, holders.held_by(1))) {
+      const uint32_t common = std::clamp(degree() / kCommonShare, kScarceHolders, Holders::kMost);
+      bits = bits.minus(holders.held_by(common));
+    }
+    // What few are known to hold, few are giving to it right now.
+    const auto position = v2.rarest_first ? holders.pick_rarest(bits, core_.rng)
+                                          : bits.pick(core_.rng);
+    if (position) return wire::ChunkName{block, *position};
   }
   return {};
 }
 
-// Nobody waits: something to somebody who shows room and has heard little from us.
-bool V2Exchange::push_one(Instant now) {
+// What goes before requests, of a block that is fetched.
+BlockBits V2Exchange::rare_of_scarce(const Object& object, uint16_t block, Counted& counted) const {
+  const Block& own = object.blocks[block];
+  const Holders& holders = counted.of(*this, object, block);
+  if (own.done || !is_scarce(own, holders.held_by(1))) return {};
+  return own.held.minus(holders.held_by(kScarceHolders));
+}
+
+std::optional<wire::ChunkName> V2Exchange::scarce_chunk(const Object& object,
+                                                        const Partner& partner, Counted& counted) {
+  if (!object.active) return {};
+  const View* view = partner.find_view(object.id);
+  for (const uint16_t block : object.open) {
+    BlockBits bits = rare_of_scarce(object, block, counted) & partner.pushable;
+    if (view != nullptr) bits = bits.minus(view->have.bits(block, object.blocks[block].size));
+    const Holders& holders = counted.of(*this, object, block);
+    const auto position = core_.config.v2.rarest_first ? holders.pick_rarest(bits, core_.rng)
+                                                       : bits.pick(core_.rng);
+    if (position) return wire::ChunkName{block, *position};
+  }
+  return {};
+}
+
+// Unasked, to somebody who shows room and has heard little from us: something when nobody waits,
+// or what is scarce.
+bool V2Exchange::push_one(Instant now, Push what) {
   uint64_t held = 0;
   for (const Object& object : objects_) held += object.held;
   if (held == 0) return false;
+  Counted counted;
   const uint32_t pushes_min = held < kFewHeld ? kPushesOutFirst : kPushesOutMin;
-  const uint32_t pushes_max = std::max(pushes_min, kPushesOutTotal / std::max(1U, degree()));
+  const uint32_t pushes_max = what == Push::kScarce
+                                  ? kScarceOut
+                                  : std::max(pushes_min, kPushesOutTotal / std::max(1U, degree()));
+  if (what == Push::kScarce) {
+    const bool any = std::ranges::any_of(objects_, [&](const Object& object) {
+      return object.active && std::ranges::any_of(object.open, [&](uint16_t block) {
+        return rare_of_scarce(object, block, counted).any();
+      });
+    });
+    if (!any) return false;
+  }
   Neighbour* best = nullptr;
   double best_score = 0;
   Object* best_object = nullptr;
@@ -191,7 +283,8 @@ bool V2Exchange::push_one(Instant now) {
   for (const auto& owned : core_.neighbours()) {
     Neighbour& neighbour = *owned;
     Partner& partner = *neighbour.partner;
-    if (neighbour.is_seeder || !partner.wanted.empty() || partner.room < kPushRoom) continue;
+    if (neighbour.is_seeder || partner.room < kPushRoom) continue;
+    if (what != Push::kScarce && !partner.wanted.empty()) continue;
     if (partner.pushes_out(now) >= pushes_max || now - neighbour.heard > kHeardLately) continue;
     Object* of = lacked_by(partner, kPushLack);
     if (of == nullptr || !may_give(now, neighbour, of->geometry.chunk_size)) continue;
@@ -200,7 +293,9 @@ bool V2Exchange::push_one(Instant now) {
     const double score =
         static_cast<double>(holds) + 4 * core_.rng.unit() + 8.0 * partner.pushes_out(now);
     if (best != nullptr && score >= best_score) continue;
-    const auto chunk = any_chunk(*of, partner, partner.pushable);
+    const auto chunk = what == Push::kScarce
+                           ? scarce_chunk(*of, partner, counted)
+                           : any_chunk(*of, partner, partner.pushable, /*push=*/true, counted);
     if (!chunk) continue;
     best = &neighbour;
     best_score = score;

@@ -32,7 +32,6 @@ constexpr size_t kNewsKept = 8;
 constexpr uint32_t kEndgameMissing = 8;
 constexpr uint32_t kEndgameExtra = 6;
 constexpr Duration kEndgameAge = milliseconds(400);
-constexpr size_t kOpenBlocksMax = 8;
 constexpr size_t kOrderedBlocks = 4;  // of an object with more, who is alone asks in order
 constexpr uint32_t kOpenTries = 16;
 
@@ -182,8 +181,9 @@ bool V2Exchange::ask_one(Instant now, int64_t& room, bool also_pushable, const N
         }
         if (view != nullptr) from = from & view->have.offers(block, sources);
         std::optional<uint8_t> position;
-        if (best->is_seeder)
-          position = from.minus(known_elsewhere(wanted.id, block, sources)).pick(core_.rng);
+        if (best->is_seeder) {  // what some neighbour has need not come from it
+          position = from.minus(known_elsewhere(wanted, block)).pick(core_.rng);
+        }
         if (!position) position = from.pick(core_.rng);
         if (!position) break;
         partner.out.push_back({wanted.id, {block, *position}, now, false, false});
@@ -199,13 +199,23 @@ bool V2Exchange::ask_one(Instant now, int64_t& room, bool also_pushable, const N
   return false;
 }
 
-// What some neighbour has need not come from the seeder.
-BlockBits V2Exchange::known_elsewhere(content::FileId file, uint16_t block,
-                                      uint32_t sources) const {
+// As far as they told.
+BlockBits V2Exchange::known_elsewhere(const Object& object, uint16_t block) const {
   BlockBits out;
   for (const auto& neighbour : core_.neighbours()) {
-    const View* view = neighbour->is_seeder ? nullptr : neighbour->partner->find_view(file);
-    if (view != nullptr) out = out | view->have.offers(block, sources);
+    if (neighbour->is_seeder) continue;
+    const View* view = neighbour->partner->find_view(object.id);
+    if (view != nullptr) out = out | view->have.offers(block, object.blocks[block].sources);
+  }
+  return out;
+}
+
+Holders V2Exchange::holders_of(const Object& object, uint16_t block) const {
+  Holders out;
+  for (const auto& neighbour : core_.neighbours()) {
+    if (neighbour->is_seeder) continue;
+    const View* view = neighbour->partner->find_view(object.id);
+    if (view != nullptr) out.add(view->have.offers(block, object.blocks[block].sources));
   }
   return out;
 }
