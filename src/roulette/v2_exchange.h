@@ -197,6 +197,8 @@ class V2Exchange final : public Exchange {
   void endgame(Instant now);
   [[nodiscard]] uint32_t window() const;
   [[nodiscard]] size_t most_asked(const Neighbour& of) const;
+  template <typename Function>
+  void each_offer(const Object& object, uint16_t block, const Function& function) const;
   [[nodiscard]] Holders holders_of(const Object& object, uint16_t block) const;
   [[nodiscard]] BlockBits known_elsewhere(const Object& object, uint16_t block) const;
   [[nodiscard]] uint64_t lacking() const;
@@ -221,6 +223,8 @@ class V2Exchange final : public Exchange {
                                                          const Partner& partner,
                                                          const BlockBits& among,
                                                          bool push, Counted& counted);
+  [[nodiscard]] std::optional<uint8_t> pick_to_give(const BlockBits& among,
+                                                    const Holders& holders);
   [[nodiscard]] BlockBits rare_of_scarce(const Object& object, uint16_t block,
                                          Counted& counted) const;
   [[nodiscard]] std::optional<wire::ChunkName> scarce_chunk(const Object& object,

@@ -139,14 +139,13 @@ bool V2Exchange::give_one(Instant now, bool scarce) {
 // a chunk that others have not is to spread it; and what most have by now reaches the rest by
 // itself, where many would push the same to the same.
 bool V2Exchange::is_scarce(const Block& block, const BlockBits& elsewhere) {
-  return (block.held | elsewhere).count() < block.sources;
+  return !block.done && (block.held | elsewhere).count() < block.sources;
 }
 
 bool V2Exchange::any_scarce() const {
   return std::ranges::any_of(objects_, [&](const Object& object) {
     return object.active && std::ranges::any_of(object.open, [&](uint16_t block) {
-      return !object.blocks[block].done &&
-             is_scarce(object.blocks[block], known_elsewhere(object, block));
+      return is_scarce(object.blocks[block], known_elsewhere(object, block));
     });
   });
 }
@@ -209,9 +208,8 @@ bool V2Exchange::give_wanted(Instant now) {
 }
 
 std::optional<wire::ChunkName> V2Exchange::any_chunk(const Object& object, const Partner& partner,
-                                                     const BlockBits& among,
-                                                     bool push, Counted& counted) {
-  const V2Config& v2 = core_.config.v2;
+                                                     const BlockBits& among, bool push,
+                                                     Counted& counted) {
   const View* view = partner.find_view(object.id);
   const auto count = static_cast<uint32_t>(object.blocks.size());
   const auto start = static_cast<uint32_t>(core_.rng.below(count));
@@ -222,23 +220,26 @@ std::optional<wire::ChunkName> V2Exchange::any_chunk(const Object& object, const
     if (!bits.any()) continue;
     if (view != nullptr) bits = bits.minus(view->have.bits(block, own.size));
     const Holders& holders = counted.of(*this, object, block);
-    if (push && v2.scarce_first && is_scarce(own, holders.held_by(1))) {
+    if (push && core_.config.v2.scarce_first && is_scarce(own, holders.held_by(1))) {
       const uint32_t common = std::clamp(degree() / kCommonShare, kScarceHolders, Holders::kMost);
       bits = bits.minus(holders.held_by(common));
     }
-    // What few are known to hold, few are giving to it right now.
-    const auto position = v2.rarest_first ? holders.pick_rarest(bits, core_.rng)
-                                          : bits.pick(core_.rng);
-    if (position) return wire::ChunkName{block, *position};
+    if (const auto position = pick_to_give(bits, holders)) return wire::ChunkName{block, *position};
   }
   return {};
+}
+
+// What few are known to hold, few are giving to it right now.
+std::optional<uint8_t> V2Exchange::pick_to_give(const BlockBits& among, const Holders& holders) {
+  return core_.config.v2.rarest_first ? holders.pick_rarest(among, core_.rng)
+                                      : among.pick(core_.rng);
 }
 
 // What goes before requests, of a block that is fetched.
 BlockBits V2Exchange::rare_of_scarce(const Object& object, uint16_t block, Counted& counted) const {
   const Block& own = object.blocks[block];
   const Holders& holders = counted.of(*this, object, block);
-  if (own.done || !is_scarce(own, holders.held_by(1))) return {};
+  if (!is_scarce(own, holders.held_by(1))) return {};
   return own.held.minus(holders.held_by(kScarceHolders));
 }
 
@@ -250,9 +251,7 @@ std::optional<wire::ChunkName> V2Exchange::scarce_chunk(const Object& object,
     BlockBits bits = rare_of_scarce(object, block, counted) & partner.pushable;
     if (view != nullptr) bits = bits.minus(view->have.bits(block, object.blocks[block].size));
     const Holders& holders = counted.of(*this, object, block);
-    const auto position = core_.config.v2.rarest_first ? holders.pick_rarest(bits, core_.rng)
-                                                       : bits.pick(core_.rng);
-    if (position) return wire::ChunkName{block, *position};
+    if (const auto position = pick_to_give(bits, holders)) return wire::ChunkName{block, *position};
   }
   return {};
 }

@@ -186,4 +186,26 @@ void V2Exchange::on_progress(Instant now) {
   if (++chunks_since_repair_ >= kChunksForHealth) repairs_ = 0;
 }
 
+// What each neighbour that is a peer has told that it holds of the block.
+template <typename Function>
+void V2Exchange::each_offer(const Object& object, uint16_t block, const Function& function) const {
+  for (const auto& neighbour : core_.neighbours()) {
+    if (neighbour->is_seeder) continue;
+    const View* view = neighbour->partner->find_view(object.id);
+    if (view != nullptr) function(view->have.offers(block, object.blocks[block].sources));
+  }
+}
+
+BlockBits V2Exchange::known_elsewhere(const Object& object, uint16_t block) const {
+  BlockBits out;
+  each_offer(object, block, [&](const BlockBits& held) { out = out | held; });
+  return out;
+}
+
+Holders V2Exchange::holders_of(const Object& object, uint16_t block) const {
+  Holders out;
+  each_offer(object, block, [&](const BlockBits& held) { out.add(held); });
+  return out;
+}
+
 }  // namespace fb::roulette

@@ -199,27 +199,6 @@ bool V2Exchange::ask_one(Instant now, int64_t& room, bool also_pushable, const N
   return false;
 }
 
-// As far as they told.
-BlockBits V2Exchange::known_elsewhere(const Object& object, uint16_t block) const {
-  BlockBits out;
-  for (const auto& neighbour : core_.neighbours()) {
-    if (neighbour->is_seeder) continue;
-    const View* view = neighbour->partner->find_view(object.id);
-    if (view != nullptr) out = out | view->have.offers(block, object.blocks[block].sources);
-  }
-  return out;
-}
-
-Holders V2Exchange::holders_of(const Object& object, uint16_t block) const {
-  Holders out;
-  for (const auto& neighbour : core_.neighbours()) {
-    if (neighbour->is_seeder) continue;
-    const View* view = neighbour->partner->find_view(object.id);
-    if (view != nullptr) out.add(view->have.offers(block, object.blocks[block].sources));
-  }
-  return out;
-}
-
 // One more block to work on: where a reader is, or one that somebody can give something of.
 bool V2Exchange::open_block(Object& object) {
   std::erase_if(object.open, [&](uint16_t block) { return object.blocks[block].done; });
